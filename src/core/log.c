@@ -2,7 +2,7 @@
 /* One event a line, key=value, to stderr, in one write so that lines of threads do not mix. */
 #include "core/log.h"
 #include "core/buf.h"
-#include "core/time.h"
+#include "core/clock.h"
 
 #include <stdarg.h>
 #include <stdio.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Clocks, and the one text form of a moment. */
-#include "core/time.h"
+#include "core/clock.h"
 
 #include <stdio.h>
 #include <string.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Two kinds of time that the compiler does not mix. */
-#ifndef VR_CORE_TIME_H
-#define VR_CORE_TIME_H
+#ifndef VR_CORE_CLOCK_H
+#define VR_CORE_CLOCK_H
 
 #include "core/err.h"
 #include "core/str.h"

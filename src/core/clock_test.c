@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "core/tap.h"
-#include "core/time.h"
+#include "core/clock.h"
 
 TEST(wall_format__microseconds_only_when_not_zero)
 {
