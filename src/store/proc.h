@@ -1,0 +1,161 @@
+/* SPDX-License-Identifier: MIT */
+/* Procs: placed with a port of their own, wished for by the engine, reported by agents. */
+#ifndef VR_STORE_PROC_H
+#define VR_STORE_PROC_H
+
+#include "store/store.h"
+
+#define VR_PORT_FIRST 5000 /* of the range that procs get their ports from */
+#define VR_PORT_END   6000 /* first one behind it */
+
+struct vr_proc_row {
+    int64_t id;
+    char *name;
+    int64_t swarm_id; /* 0: deployed by hand */
+    char *rollout_id; /* NULL: deployed by hand */
+    int64_t release_id;
+    int64_t host_id;
+    char *config_name;
+    char *proc_name;
+    char *cmd;
+    char *policy_json;
+    int64_t port; /* 0: none */
+    int64_t epoch;
+    int64_t session;
+    char *desired; /* run, stop, held */
+    char *actual;  /* assigned fetching starting running backoff stopping stopped exited fatal
+                      unknown */
+    int64_t since_us;
+    int64_t running_us; /* 0: not running */
+    char *tested;       /* no, pending, passed, failed */
+    int64_t test_n;
+    int64_t tested_us;
+    char *test_json;
+    int64_t restart_n;
+    bool force_stop;
+    bool admitted;
+    int64_t admitted_us;
+    int64_t drain_us; /* 0: not un-admitted */
+    int64_t start_failures;
+    int64_t moved_from; /* 0: none */
+    int64_t pid;
+    int64_t generation;
+    int64_t restarts;
+    char *message;
+    char *log_tail;
+    char *exit_json;
+    char *usage_json;
+    int64_t created_us;
+    int64_t stopped_us;
+    char *host_name; /* joined; ignored on write */
+};
+
+VR_DECLARE_ROW(proc);
+
+VR_MUST_USE
+int vr_store_proc_find_id(struct vr_tx *tx, int64_t id, struct vr_proc_row *out,
+                          struct vr_err *err);
+/** By host and display name, the newest that is not stopped. */
+VR_MUST_USE
+int vr_store_proc_find(struct vr_tx *tx, const char *host, const char *name,
+                       struct vr_proc_row *out, struct vr_err *err);
+/** All of a swarm that are not stopped, by id. */
+VR_MUST_USE
+int vr_store_proc_list_of_swarm(struct vr_tx *tx, int64_t swarm_id, struct vr_proc_rows *out,
+                                struct vr_err *err);
+/** All of a host that are not stopped, by id. */
+VR_MUST_USE
+int vr_store_proc_list_of_host(struct vr_tx *tx, int64_t host_id, struct vr_proc_rows *out,
+                               struct vr_err *err);
+/** Not stopped, without a swarm. */
+VR_MUST_USE
+int vr_store_proc_list_by_hand(struct vr_tx *tx, struct vr_proc_rows *out, struct vr_err *err);
+
+/** Where a proc is placed, and as what. All texts borrowed. */
+struct vr_proc_placement {
+    int64_t swarm_id;       /* 0: by hand */
+    const char *rollout_id; /* NULL: by hand */
+    int64_t release_id;
+    int64_t host_id;
+    const char *config_name;
+    const char *proc_name;
+    const char *cmd;
+    const char *policy_json; /* NULL: {} */
+    bool no_port;
+    int64_t port;       /* 0: a free one of the range */
+    int64_t moved_from; /* 0: none */
+    int64_t start_failures;
+};
+
+/**
+ * Insert a proc with desired run, its session the host's. Its name is made of app, tag, hash and
+ * port.
+ *
+ * Returns -VR_LIMIT with "host 'h1' has no free port in 5000-5999", -VR_EXISTS when the port
+ * asked for is taken, -VR_NOT_FOUND for an unknown release or host.
+ */
+VR_MUST_USE
+int vr_store_proc_insert(struct vr_tx *tx, const struct vr_proc_placement *placement,
+                         struct vr_wall now, int64_t *out_id, struct vr_err *err);
+
+/** desired: run, stop or held. `force` shortens a stop to SIGKILL. */
+VR_MUST_USE
+int vr_store_proc_set_desired(struct vr_tx *tx, int64_t id, const char *desired, bool force,
+                              struct vr_err *err);
+/** Admit it to its pool, or take it out: then drain_us = now. */
+VR_MUST_USE
+int vr_store_proc_set_admitted(struct vr_tx *tx, int64_t id, bool admitted, struct vr_wall now,
+                               struct vr_err *err);
+/** Ask for one run of its uptests: test_n + 1, tested pending. */
+VR_MUST_USE
+int vr_store_proc_request_test(struct vr_tx *tx, int64_t id, struct vr_err *err);
+/** Set tested (no, passed, failed) without a run, as when its host was lost. */
+VR_MUST_USE
+int vr_store_proc_set_tested(struct vr_tx *tx, int64_t id, const char *tested, struct vr_wall now,
+                             struct vr_err *err);
+/** Ask for one restart: restart_n + 1; tested no. */
+VR_MUST_USE
+int vr_store_proc_request_restart(struct vr_tx *tx, int64_t id, struct vr_err *err);
+/** epoch + 1 and the host's session of now; tested no, un-admitted. Older reports are ignored. */
+VR_MUST_USE
+int vr_store_proc_new_epoch(struct vr_tx *tx, int64_t id, struct vr_wall now, struct vr_err *err);
+/** Give it to another rollout of its swarm (kept as it is: scale, re-dispatch). */
+VR_MUST_USE
+int vr_store_proc_set_rollout(struct vr_tx *tx, int64_t id, const char *rollout_id,
+                              struct vr_err *err);
+/** actual, with why: for what no agent will report any more (gone hosts). */
+VR_MUST_USE
+int vr_store_proc_set_actual(struct vr_tx *tx, int64_t id, const char *actual, const char *message,
+                             struct vr_wall now, struct vr_err *err);
+
+/** What an agent says of a proc. All texts borrowed; NULL texts leave the column as it is. */
+struct vr_proc_report {
+    int64_t id;
+    int64_t epoch;
+    const char *actual;
+    int64_t since_us;
+    int64_t pid;
+    int64_t generation;
+    int64_t restarts;
+    const char *message;
+    const char *exit_json;
+    int64_t test_n;         /* 0: no test in this report */
+    const char *test_state; /* running, passed, failed */
+    const char *test_json;  /* results */
+    const char *log_tail;
+    const char *usage_json;
+};
+
+/**
+ * Store it, with an event 'proc' when its state changed for people.
+ * @out_stale  true: it is of an older epoch, unknown, stopped, or of another host; ignored
+ */
+VR_MUST_USE
+int vr_store_proc_report(struct vr_tx *tx, int64_t host_id, const struct vr_proc_report *report,
+                         struct vr_wall now, bool *out_stale, struct vr_err *err);
+
+/** Delete the row of a proc that is stopped, with its commands; an event tells of the removal. */
+VR_MUST_USE
+int vr_store_proc_delete(struct vr_tx *tx, int64_t id, struct vr_wall now, struct vr_err *err);
+
+#endif

@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: MIT */
+/* Lists and details of the API as JSON text, with filters, order and pages. */
+#ifndef VR_STORE_RESOURCE_H
+#define VR_STORE_RESOURCE_H
+
+#include "fmt/query.h"
+#include "store/store.h"
+
+enum vr_resource {
+    VR_RES_APPS,
+    VR_RES_BUILDPACKS,
+    VR_RES_BUILDS,
+    VR_RES_RELEASES,
+    VR_RES_INGREDIENTS,
+    VR_RES_SQUADS,
+    VR_RES_HOSTS,
+    VR_RES_SWARMS,
+    VR_RES_PROCS,
+    VR_RES_ROLLOUTS,
+    VR_RES_COMMANDS,
+    VR_RES_BALANCERS,
+    VR_RES_POOLS,
+    VR_RES_EVENTS,
+    VR_RES_LOGS,
+    VR_RES_USERS,
+    VR_RES_TOKENS,
+    VR_RES_COUNT,
+};
+
+#define VR_LIST_LIMIT_MAX  1000
+#define VR_LIST_VALUES_MAX 100         /* of one `in` filter */
+#define VR_LIST_BYTES      (64u << 20) /* of one page */
+
+struct vr_list_spec {
+    enum vr_resource resource;
+    /* Borrowed; NULL: none. `field=x`, `field__lookup=x`, `order_by=a,-b`, `fields=a,b`; keys
+     * whose first part is no field are ignored, so the request's whole query may be passed. */
+    const struct vr_query *query;
+    int64_t limit; /* 0 and more than VR_LIST_LIMIT_MAX: that */
+    int64_t offset;
+    int64_t user_id; /* tokens: whose; else ignored */
+    struct vr_wall now;
+};
+
+struct vr_list {
+    char *objects; /* `[{…},…]`, compact */
+    size_t bytes;
+    int64_t count; /* on this page */
+    int64_t total_count;
+};
+
+void vr_list_fini(struct vr_list *list);
+#define vr_auto_list __attribute__((cleanup(vr_list_fini)))
+
+/**
+ * One page of a resource, in a fixed number of queries whatever its length.
+ *
+ * Returns -VR_INVALID with the sentence for the client ("The 'tag' field does not allow
+ * filtering."), -VR_LIMIT when the page would exceed VR_LIST_BYTES.
+ */
+VR_MUST_USE
+int vr_store_list(struct vr_tx *tx, const struct vr_list_spec *spec, struct vr_list *out,
+                  struct vr_err *err);
+
+/**
+ * The object of one resource as `{…}`.
+ *
+ * @key     apps, squads, hosts, balancers: its name; else its id as text
+ * @fields  NULL: all; else names separated by commas
+ * @out     given; release with free()
+ *
+ * Returns -VR_NOT_FOUND also for a key that cannot be an id.
+ */
+VR_MUST_USE
+int vr_store_object(struct vr_tx *tx, enum vr_resource resource, const char *key,
+                    const char *fields, struct vr_wall now, char **out, struct vr_err *err);
+
+/** `[{…},…]` of the procs of one swarm, or host (the other 0), in the order of their ids. Given. */
+VR_MUST_USE
+int vr_store_procs_json(struct vr_tx *tx, int64_t swarm_id, int64_t host_id, struct vr_wall now,
+                        char **out, struct vr_err *err);
+
+/** `apps`: the resource's part of the path. */
+const char *vr_resource_name(enum vr_resource resource);
+
+/** The resource of a name; -VR_NOT_FOUND. */
+VR_MUST_USE
+int vr_resource_parse(const char *name, enum vr_resource *out, struct vr_err *err);
+
+/** `/api/v1/apps/shop/`; given, release with free(). */
+char *vr_resource_uri(enum vr_resource resource, const char *key);
+
+/**
+ * Is `uri` one of that resource? With scheme and host or without, with or without last slash.
+ * @out_key  given: decoded name or id; release with free()
+ *
+ * Returns -VR_INVALID when it is something else.
+ */
+VR_MUST_USE
+int vr_resource_parse_uri(enum vr_resource resource, const char *uri, char **out_key,
+                          struct vr_err *err);
+
+#endif
