@@ -31,12 +31,13 @@ static int unix_address(const char *path, struct sockaddr_un *out, int *out_dir_
     const char *slash = strrchr(path, '/');
     vr_auto_free char *folder = NULL;
     vr_auto_close int fd = -1;
+    size_t path_len = strlen(path);
     int n;
 
     *out = (struct sockaddr_un){.sun_family = AF_UNIX};
     *out_dir_fd = -1;
-    if (strlen(path) < sizeof(out->sun_path)) {
-        memcpy(out->sun_path, path, strlen(path));
+    if (path_len < sizeof(out->sun_path)) {
+        memcpy(out->sun_path, path, path_len);
         return 0;
     }
     if (!slash)
@@ -96,6 +97,21 @@ static int remove_stale(const char *path, int type, struct vr_err *err)
     return 0;
 }
 
+static int bind_and_listen(int fd, const struct sockaddr_un *address, const char *path,
+                           struct vr_err *err)
+{
+    int r;
+
+    if (bind(fd, (const struct sockaddr *)address, sizeof(*address)) < 0)
+        return vr_fail_sys(err, "listen on '%s'", path);
+    /* Before listen(), so nobody can connect while the mode is still the umask's. */
+    if (!chmod(path, 0600) && !listen(fd, LISTEN_BACKLOG))
+        return 0;
+    r = vr_fail_sys(err, "listen on '%s'", path);
+    unlink(path);
+    return r;
+}
+
 int vr_unix_listen(const char *path, int type, struct vr_err *err)
 {
     struct sockaddr_un address;
@@ -111,15 +127,8 @@ int vr_unix_listen(const char *path, int type, struct vr_err *err)
     fd = socket(AF_UNIX, type | SOCK_CLOEXEC, 0);
     if (fd < 0)
         return vr_fail_sys(err, "socket");
-    if (bind(fd, (struct sockaddr *)&address, sizeof(address)) < 0)
-        return vr_fail_sys(err, "listen on '%s'", path);
-    /* Before listen(), so nobody can connect while the mode is still the umask's. */
-    if (chmod(path, 0600) < 0 || listen(fd, LISTEN_BACKLOG) < 0) {
-        r = vr_fail_sys(err, "listen on '%s'", path);
-        unlink(path);
-        return r;
-    }
-    return vr_take_fd(fd);
+    r = bind_and_listen(fd, &address, path, err);
+    return r < 0 ? r : vr_take_fd(fd);
 }
 
 static int tcp_address(const char *text, uint16_t port, struct sockaddr_storage *out,
