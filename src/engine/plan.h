@@ -16,6 +16,7 @@
 
 #include "core/clock.h"
 #include "core/own.h"
+#include "model/policy.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -25,9 +26,9 @@
 
 enum vr_liveness {
     VR_LIVE,
-    VR_SUSPECT, /* silent for suspect_secs: shown, nothing new is placed there */
-    VR_LOST,    /* silent for lost_secs: what runs there is unknown */
-    VR_GONE,    /* silent for gone_secs: replaced even if balancers still see it */
+    VR_SUSPECT, /* silent for VR_HOST_SUSPECT_SECS: shown, nothing new is placed there */
+    VR_LOST,    /* silent for VR_HOST_LOST_SECS: what runs there is unknown */
+    VR_GONE,    /* silent for VR_HOST_GONE_SECS: replaced even if balancers still see it */
 };
 
 enum vr_kind { VR_DISPATCH, VR_ROLLBACK, VR_SCALE, VR_HEAL, VR_MOVE, VR_RESTART };
@@ -75,18 +76,6 @@ enum vr_tested { VR_TESTED_NO, VR_TESTED_PENDING, VR_TESTED_PASSED, VR_TESTED_FA
 enum vr_check { VR_CHECK_NONE, VR_CHECK_UP, VR_CHECK_DOWN };
 
 enum vr_command_kind { VR_CMD_NONE, VR_CMD_STOP, VR_CMD_START, VR_CMD_RESTART, VR_CMD_DESTROY };
-
-/** Durations of one swarm's policy and of the installation, in seconds. */
-struct vr_plan_policy {
-    int32_t resolve_secs, build_secs, fetch_secs, start_timeout_secs, start_secs;
-    int32_t test_secs, test_retry_secs, route_secs, drain_secs, stop_secs;
-    int32_t max_restarts, unhealthy_restart_secs;
-    int32_t suspect_secs, lost_secs, gone_secs, mass_loss_secs, balancer_timeout_secs;
-};
-
-/** The defaults: 60, 3600, 600, 60, 0; 60, 0, 30, 10, 10; 5, 30; 5, 15, 120, 120, 15. */
-#define VR_PLAN_POLICY_DEFAULT                                                                     \
-    ((struct vr_plan_policy){60, 3600, 600, 60, 0, 60, 0, 30, 10, 10, 5, 30, 5, 15, 120, 120, 15})
 
 /**
  * A host that may get procs of the swarm, carries some, or runs one of its balancers. Everything
@@ -196,11 +185,12 @@ struct vr_plan_active {
 struct vr_plan_snapshot {
     struct vr_wall now;
     int64_t swarm;
-    bool paused; /* no healing and no moving */
-    struct vr_plan_policy policy;
+    bool paused;             /* no healing and no moving */
+    struct vr_policy policy; /* of the swarm; start_secs resolved by vr_policy_start_secs() */
     const struct vr_plan_frozen *current; /* last rollout that ended done, or NULL */
     const struct vr_plan_active *active;  /* or NULL */
     const char *queued;                   /* id of the newest waiting rollout, or NULL */
+    int64_t queued_pool;                  /* that it names */
     struct vr_plan_host *hosts;
     size_t host_count;
     const struct vr_plan_proc *procs; /* every proc of the swarm that is not stopped, by id */
@@ -229,16 +219,17 @@ enum vr_plan_kind {
                                retry_of (or 0) is the proc whose failed start it makes good */
     VR_PLAN_TEST,           /* proc, epoch: tested = pending, tested_at = now */
     VR_PLAN_ADMIT,          /* proc, epoch: only if epoch is still the proc's */
-    VR_PLAN_UNADMIT,        /* proc: left_at = now */
+    VR_PLAN_UNADMIT,        /* proc: admitted = false, left_at = now (as always when it becomes
+                               false) */
     VR_PLAN_STOP,           /* proc: desired = stop; force kills at once */
     VR_PLAN_HOLD,           /* proc: desired = held */
     VR_PLAN_START,          /* proc: desired = run, epoch + 1, not tested, not admitted */
     VR_PLAN_RESTART,        /* proc: epoch + 1 and a new process; `admitted` stays. With `health`
-                               unhealthy_restarts + 1 */
+                               unhealthy_restarts = count */
     VR_PLAN_UNKNOWN,        /* proc: actual = unknown, whatever is reported until KNOWN */
     VR_PLAN_KNOWN,          /* proc: actual = as reported; with new_epoch: epoch + 1, not tested,
                                not admitted, actual = starting until reported in that epoch */
-    VR_PLAN_DEMOTE,         /* proc: passed = false, tested = no, flaps + 1, flapped_at = now */
+    VR_PLAN_DEMOTE,         /* proc: passed = false, tested = no, flaps = count, flapped_at = now */
     VR_PLAN_PUBLISH,        /* pool: generation + 1 with the members of vr_plan_members() */
     VR_PLAN_DELETE_POOL,    /* pool: no proc and no rollout of the swarm uses it any more */
     VR_PLAN_COMMAND_ISSUED, /* command */
@@ -254,7 +245,8 @@ struct vr_plan_action {
     int64_t proc, epoch, host, release, pool, command, retry_of;
     struct vr_wall deadline;   /* SET_STEP, SET_PHASE */
     struct vr_wall heal_after; /* END of kind heal or move */
-    int32_t heal_failures;
+    int32_t heal_failures;     /* the same */
+    int32_t count;             /* DEMOTE, RESTART */
     enum vr_step step;
     enum vr_phase phase;
     enum vr_result result;
@@ -300,28 +292,28 @@ size_t vr_plan_members(const struct vr_plan_snapshot *snap, int64_t pool, int64_
 
 /**
  * How a host stands at `now`, when it was heard last at `last_seen` by any server and the engine
- * took its lease at `engine_started`: silence counts from the later of last_seen and lost_secs
- * after that start, since agents need time to find us again. *out_changes is when it gets worse by
- * silence alone, or 0; *out_lost_at, since when it is lost, or 0.
+ * took its lease at `engine_started`: silence counts from the later of last_seen and
+ * VR_HOST_LOST_SECS after that start, since agents need time to find us again. *out_changes is when
+ * it gets worse by silence alone, or 0; *out_lost_at, since when it is lost, or 0.
  */
-enum vr_liveness vr_plan_liveness(const struct vr_plan_policy *policy, struct vr_wall now,
-                                  struct vr_wall last_seen, struct vr_wall engine_started,
-                                  struct vr_wall *out_changes, struct vr_wall *out_lost_at);
+enum vr_liveness vr_plan_liveness(struct vr_wall now, struct vr_wall last_seen,
+                                  struct vr_wall engine_started, struct vr_wall *out_changes,
+                                  struct vr_wall *out_lost_at);
 
 #define VR_PLAN_MASS_LOSS_WINDOW_SECS 30
 
 /**
  * Is so much of a squad lost at once that we suspect ourselves: more than half of its `hosts`, and
- * at least 2, lost within the window, not longer than mass_loss_secs ago, and not yet acknowledged
+ * at least 2, lost within the window, not longer than
+ * VR_HOST_MASS_LOSS_SECS ago, and not yet acknowledged
  * by an operator since? @lost_at: of the `lost` hosts that are lost now; sorted by the call.
  * Writes *out_until if so.
  */
-bool vr_plan_mass_loss(const struct vr_plan_policy *policy, struct vr_wall now, size_t hosts,
-                       struct vr_wall *lost_at, size_t lost, struct vr_wall acknowledged,
-                       struct vr_wall *out_until);
+bool vr_plan_mass_loss(struct vr_wall now, size_t hosts, struct vr_wall *lost_at, size_t lost,
+                       struct vr_wall acknowledged, struct vr_wall *out_until);
 
 /** The longest that a rollout may take from its start to its end, in seconds, the way back too. */
-int64_t vr_plan_bound_secs(const struct vr_plan_policy *policy, int32_t size, int32_t old_size,
+int64_t vr_plan_bound_secs(const struct vr_policy *policy, int32_t size, int32_t old_size,
                            int32_t batch);
 
 const char *vr_kind_name(enum vr_kind kind);
