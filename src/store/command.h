@@ -10,7 +10,8 @@ struct vr_command_row {
     char *kind; /* start, stop, restart, destroy */
     int64_t proc_id;
     int64_t user_id; /* 0: none */
-    char *state;     /* waiting, active, done, failed */
+    char *state;     /* waiting, active (the proc was told), done, failed */
+    bool force;      /* does not wait for balancers and drain */
     char *step;
     char *result;
     int64_t created_us;
@@ -19,7 +20,8 @@ struct vr_command_row {
 
 VR_DECLARE_ROW(command);
 
-/** kind, proc_id, user_id, created_us of the row; state waiting. Touches the proc's swarm. */
+/** kind, proc_id, user_id, force, created_us of the row; state waiting. Touches the proc's swarm.
+ */
 VR_MUST_USE
 int vr_store_command_insert(struct vr_tx *tx, const struct vr_command_row *row, int64_t *out_id,
                             struct vr_err *err);

@@ -17,6 +17,7 @@ struct vr_host_row {
     char *state; /* new, live, suspect, lost, gone */
     int64_t state_us;
     int64_t last_seen_us;
+    bool synced; /* has sent a full report since it was last lost */
     int64_t report_seq;
     char *boot_id;
     char *agent_version;
@@ -49,6 +50,7 @@ struct vr_host_load {
     int64_t procs;     /* not stopped, of any swarm */
     int64_t of_swarm;  /* of these, of the swarm asked about */
     int64_t of_app;    /* and of its app */
+    int64_t ports;     /* used ones of the range */
     int64_t mem_bytes; /* sum of their memory limits; procs without one count 0 */
 };
 
@@ -81,13 +83,13 @@ VR_MUST_USE
 int vr_store_host_hello(struct vr_tx *tx, int64_t id, const struct vr_host_hello *hello,
                         struct vr_err *err);
 
-/** Set the state; a host that was lost or gone and becomes live gets a new session. */
+/** Set the state, if it differs; lost and gone also clear `synced`. */
 VR_MUST_USE
 int vr_store_host_set_state(struct vr_tx *tx, int64_t id, const char *state, struct vr_wall now,
                             struct vr_err *err);
-/** Its procs that are not stopped become unknown. */
+/** Take it back after it was gone: session + 1; reports of the old one are refused from now on. */
 VR_MUST_USE
-int vr_store_host_lose_procs(struct vr_tx *tx, int64_t id, struct vr_wall now, struct vr_err *err);
+int vr_store_host_new_session(struct vr_tx *tx, int64_t id, struct vr_err *err);
 
 /** last_seen of many hosts in one statement; times only grow. */
 VR_MUST_USE

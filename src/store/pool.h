@@ -45,6 +45,7 @@ struct vr_pool_host_row {
     char *host_state; /* new, live, … */
     int64_t applied;
     int64_t confirmed;
+    int64_t confirmed_us; /* since when it is this generation */
     char *error;
     char *nodes_json; /* [{"id", "state", "check", "connections"}] */
     int64_t reported_us;

@@ -19,29 +19,38 @@ struct vr_proc_row {
     char *proc_name;
     char *cmd;
     char *policy_json;
-    int64_t port; /* 0: none */
+    int64_t pool_id; /* 0: none */
+    int64_t port;    /* 0: none */
     int64_t epoch;
     int64_t session;
     char *desired; /* run, stop, held */
-    char *actual;  /* assigned fetching starting running backoff stopping stopped exited fatal
-                      unknown */
+    /* assigned fetching starting running backoff stopping stopped exited fatal unknown */
+    char *actual;
+    char *reported; /* what its host said last; differs while unknown */
     int64_t since_us;
-    int64_t running_us; /* 0: not running */
-    char *tested;       /* no, pending, passed, failed */
+    int64_t running_us;   /* 0: not running */
+    int64_t unhealthy_us; /* 0: it answers */
+    char *tested;         /* no, pending, passed, failed */
     int64_t test_n;
-    int64_t tested_us;
+    int64_t tested_us;     /* when the newest test was asked for, or its result came */
+    int64_t test_began_us; /* first test asked for in this epoch and life; 0: none */
+    bool passed;           /* in this epoch and this life */
     char *test_json;
     int64_t restart_n;
     bool force_stop;
     bool admitted;
     int64_t admitted_us;
-    int64_t drain_us; /* 0: not un-admitted */
+    int64_t drain_us; /* when it was last taken out of its pool; 0: never */
     int64_t start_failures;
+    int64_t flaps; /* times it was taken out for bad health lately */
+    int64_t flapped_us;
+    int64_t unhealthy_restarts;
     int64_t moved_from; /* 0: none */
     int64_t pid;
     int64_t generation;
     int64_t restarts;
     char *message;
+    char *code; /* of a failure: fetch_failed, port_taken, … */
     char *log_tail;
     char *exit_json;
     char *usage_json;
@@ -81,6 +90,7 @@ struct vr_proc_placement {
     const char *proc_name;
     const char *cmd;
     const char *policy_json; /* NULL: {} */
+    int64_t pool_id;         /* 0: none */
     bool no_port;
     int64_t port;       /* 0: a free one of the range */
     int64_t moved_from; /* 0: none */
@@ -102,23 +112,38 @@ int vr_store_proc_insert(struct vr_tx *tx, const struct vr_proc_placement *place
 VR_MUST_USE
 int vr_store_proc_set_desired(struct vr_tx *tx, int64_t id, const char *desired, bool force,
                               struct vr_err *err);
-/** Admit it to its pool, or take it out: then drain_us = now. */
+/** Admit it to its pool, or take it out: then drain_us = now. Nothing if it is so already. */
 VR_MUST_USE
 int vr_store_proc_set_admitted(struct vr_tx *tx, int64_t id, bool admitted, struct vr_wall now,
                                struct vr_err *err);
 /** Ask for one run of its uptests: test_n + 1, tested pending. */
 VR_MUST_USE
-int vr_store_proc_request_test(struct vr_tx *tx, int64_t id, struct vr_err *err);
-/** Set tested (no, passed, failed) without a run, as when its host was lost. */
+int vr_store_proc_request_test(struct vr_tx *tx, int64_t id, struct vr_wall now,
+                               struct vr_err *err);
+/** Bad health: passed and tested are void, flaps + 1. */
 VR_MUST_USE
-int vr_store_proc_set_tested(struct vr_tx *tx, int64_t id, const char *tested, struct vr_wall now,
-                             struct vr_err *err);
-/** Ask for one restart: restart_n + 1; tested no. */
+int vr_store_proc_demote(struct vr_tx *tx, int64_t id, struct vr_wall now, struct vr_err *err);
+/** From held to run: a new epoch, not tested, not admitted. */
 VR_MUST_USE
-int vr_store_proc_request_restart(struct vr_tx *tx, int64_t id, struct vr_err *err);
-/** epoch + 1 and the host's session of now; tested no, un-admitted. Older reports are ignored. */
+int vr_store_proc_start(struct vr_tx *tx, int64_t id, struct vr_wall now, struct vr_err *err);
+/** A new process: new epoch, restart_n + 1, not tested; admitted stays. health: counts as such. */
 VR_MUST_USE
-int vr_store_proc_new_epoch(struct vr_tx *tx, int64_t id, struct vr_wall now, struct vr_err *err);
+int vr_store_proc_restart(struct vr_tx *tx, int64_t id, bool health, struct vr_wall now,
+                          struct vr_err *err);
+/** Its host is lost: actual is unknown, whatever is reported, until set_known. */
+VR_MUST_USE
+int vr_store_proc_set_unknown(struct vr_tx *tx, int64_t id, struct vr_wall now, struct vr_err *err);
+/**
+ * actual is what was reported again; or, with new_epoch, `starting` until the host reports in
+ * that epoch, not tested and not admitted.
+ */
+VR_MUST_USE
+int vr_store_proc_set_known(struct vr_tx *tx, int64_t id, bool new_epoch, struct vr_wall now,
+                            struct vr_err *err);
+/** Since when it runs but does not answer; 0: it does. */
+VR_MUST_USE
+int vr_store_proc_set_unhealthy(struct vr_tx *tx, int64_t id, struct vr_wall since,
+                                struct vr_err *err);
 /** Give it to another rollout of its swarm (kept as it is: scale, re-dispatch). */
 VR_MUST_USE
 int vr_store_proc_set_rollout(struct vr_tx *tx, int64_t id, const char *rollout_id,
@@ -131,13 +156,14 @@ int vr_store_proc_set_actual(struct vr_tx *tx, int64_t id, const char *actual, c
 /** What an agent says of a proc. All texts borrowed; NULL texts leave the column as it is. */
 struct vr_proc_report {
     int64_t id;
-    int64_t epoch;
+    int64_t epoch; /* other ones than the row's are stale */
     const char *actual;
     int64_t since_us;
     int64_t pid;
     int64_t generation;
     int64_t restarts;
     const char *message;
+    const char *code;
     const char *exit_json;
     int64_t test_n;         /* 0: no test in this report */
     const char *test_state; /* running, passed, failed */

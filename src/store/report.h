@@ -15,10 +15,12 @@ struct vr_report_result {
     int64_t session;
     bool old_session; /* nothing was applied: answer 409 with `session` */
     bool repeated;    /* seq was seen before: nothing was applied */
+    bool woke_host;   /* the host was not live before: the engine should look at it */
 };
 
 /**
- * Check and store a report, and mark the host live. Rows that are stale (older epoch, job of
+ * Check and store a report. A host that is new or suspect becomes live; lost and gone ones are the
+ * engine's to take back. Rows that are stale (older epoch, job of
  * another host, unknown pool) are ignored; a full report also makes stopped what the host no
  * longer has and was told to stop.
  *

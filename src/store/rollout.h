@@ -17,6 +17,7 @@ struct vr_rollout_row {
     int64_t step_us;
     int64_t deadline_us;
     bool cancel_requested;
+    bool past_return; /* procs of the old generation were told to stop */
     char *tag;
     char *commit_id;
     int64_t build_id;   /* 0: none yet */
@@ -69,10 +70,14 @@ int vr_store_rollout_insert(struct vr_tx *tx, const struct vr_rollout_row *row, 
 VR_MUST_USE
 int vr_store_rollout_activate(struct vr_tx *tx, const char *id, struct vr_wall now,
                               struct vr_err *err);
-/** End the open step row and begin one; the same step again only moves the deadline. */
+/**
+ * End the open step row and begin one; the same step again only moves the deadline. past_return
+ * is set and never cleared.
+ */
 VR_MUST_USE
-int vr_store_rollout_step(struct vr_tx *tx, const char *id, const char *step, int64_t deadline_us,
-                          struct vr_wall now, struct vr_err *err);
+int vr_store_rollout_step(struct vr_tx *tx, const char *id, const char *step,
+                          struct vr_wall deadline, bool past_return, struct vr_wall now,
+                          struct vr_err *err);
 /** A noteworthy fact within a step; host and proc may be NULL. */
 VR_MUST_USE
 int vr_store_rollout_note(struct vr_tx *tx, const char *id, const char *step, const char *host,
@@ -80,7 +85,7 @@ int vr_store_rollout_note(struct vr_tx *tx, const char *id, const char *step, co
                           struct vr_err *err);
 VR_MUST_USE
 int vr_store_rollout_set_phase(struct vr_tx *tx, const char *id, const char *phase,
-                               struct vr_err *err);
+                               struct vr_wall deadline, struct vr_err *err);
 
 struct vr_rollout_cause {
     const char *step;
@@ -112,6 +117,9 @@ int vr_store_rollout_add_warning(struct vr_tx *tx, const char *id, const char *j
 /** -VR_EXISTS if it has ended. */
 VR_MUST_USE
 int vr_store_rollout_request_cancel(struct vr_tx *tx, const char *id, struct vr_err *err);
+/** Clear cancel_requested: it is past the point of return. */
+VR_MUST_USE
+int vr_store_rollout_refuse_cancel(struct vr_tx *tx, const char *id, struct vr_err *err);
 /** Ends its open step too. Result done makes it the swarm's current rollout. */
 VR_MUST_USE
 int vr_store_rollout_end(struct vr_tx *tx, const char *id, const char *result, struct vr_wall now,

@@ -8,6 +8,7 @@
 struct vr_squad_row {
     int64_t id;
     char *name;
+    int64_t loss_ack_us; /* an operator said that the loss of most hosts is real; 0: never */
     int64_t row_version;
 };
 
@@ -24,6 +25,8 @@ int vr_store_squad_insert(struct vr_tx *tx, const struct vr_squad_row *row, int6
                           struct vr_err *err);
 VR_MUST_USE
 int vr_store_squad_update(struct vr_tx *tx, const struct vr_squad_row *row, struct vr_err *err);
+VR_MUST_USE
+int vr_store_squad_ack_loss(struct vr_tx *tx, int64_t id, struct vr_wall now, struct vr_err *err);
 /** Make exactly these hosts its members; others leave it for no squad. */
 VR_MUST_USE
 int vr_store_squad_set_hosts(struct vr_tx *tx, int64_t id, const int64_t *host_ids, size_t count,

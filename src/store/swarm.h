@@ -27,6 +27,9 @@ struct vr_swarm_row {
     char *merged_config_json; /* ingredients and its own, as shown: secrets masked */
     char *merged_env_json;
     char *current_rollout; /* NULL: none ended done yet */
+    bool paused;           /* no healing and no moving */
+    int64_t heal_failures; /* the engine's; see vr_store_swarm_set_heal() */
+    int64_t heal_after_us;
     int64_t row_version;
     char *app_name; /* joined; ignored on write */
     char *squad_name;
@@ -45,7 +48,7 @@ int vr_store_swarm_find(struct vr_tx *tx, int64_t app_id, const char *config_nam
 VR_MUST_USE
 int vr_store_swarm_list_of_ingredient(struct vr_tx *tx, int64_t ingredient_id,
                                       struct vr_swarm_rows *out, struct vr_err *err);
-/** current_rollout and row_version of the row are not written. */
+/** All but current_rollout, heal_* and row_version of the row are written; so by update. */
 VR_MUST_USE
 int vr_store_swarm_insert(struct vr_tx *tx, const struct vr_swarm_row *row, int64_t *out_id,
                           struct vr_err *err);
@@ -62,6 +65,10 @@ int vr_store_swarm_set_merged(struct vr_tx *tx, int64_t id, const char *config_j
 VR_MUST_USE
 int vr_store_swarm_set_current(struct vr_tx *tx, int64_t id, const char *rollout_id,
                                struct vr_err *err);
+/** heal and move rollouts that failed since one was done, and no healing before. */
+VR_MUST_USE
+int vr_store_swarm_set_heal(struct vr_tx *tx, int64_t id, int64_t failures,
+                            struct vr_wall heal_after, struct vr_err *err);
 /**
  * With its history (rollouts, stopped procs, pools). Refused while procs of it are not stopped, a
  * rollout is open, or a pool still has members.

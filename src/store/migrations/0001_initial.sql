@@ -75,6 +75,7 @@ CREATE TABLE ingredients (
 CREATE TABLE squads (
     id @ID@,
     name TEXT NOT NULL UNIQUE,
+    loss_ack_us BIGINT NOT NULL DEFAULT 0,  -- an operator said that the loss of most hosts is real
     row_version BIGINT NOT NULL DEFAULT 1
 );
 
@@ -90,6 +91,7 @@ CREATE TABLE hosts (
     state TEXT NOT NULL DEFAULT 'new',  -- new, live, suspect, lost, gone
     state_us BIGINT NOT NULL DEFAULT 0,
     last_seen_us BIGINT NOT NULL DEFAULT 0,
+    synced SMALLINT NOT NULL DEFAULT 0, -- has sent a full report since it was last lost
     report_seq BIGINT NOT NULL DEFAULT 0,
     boot_id TEXT NOT NULL DEFAULT '',
     agent_version TEXT NOT NULL DEFAULT '',
@@ -117,6 +119,8 @@ CREATE TABLE jobs (
 );
 CREATE INDEX jobs_by_host ON jobs (host_id, state);
 CREATE INDEX jobs_open ON jobs (state, kind);
+CREATE INDEX jobs_by_build ON jobs (build_id);
+CREATE INDEX jobs_by_rollout ON jobs (rollout_id);
 
 CREATE TABLE builds (
     id @ID@,
@@ -211,6 +215,9 @@ CREATE TABLE swarms (
     merged_config_json TEXT NOT NULL DEFAULT '{}',  -- computed on write, ingredients included
     merged_env_json TEXT NOT NULL DEFAULT '{}',
     current_rollout TEXT,               -- the last one that ended done
+    paused SMALLINT NOT NULL DEFAULT 0, -- no healing and no moving
+    heal_failures BIGINT NOT NULL DEFAULT 0, -- heal and move rollouts that failed since one was done
+    heal_after_us BIGINT NOT NULL DEFAULT 0, -- no healing before
     row_version BIGINT NOT NULL DEFAULT 1,
     UNIQUE (app_id, config_name, squad_id, proc_name)
 );
@@ -235,6 +242,7 @@ CREATE TABLE rollouts (
     step_us BIGINT NOT NULL DEFAULT 0,
     deadline_us BIGINT NOT NULL DEFAULT 0,
     cancel_requested SMALLINT NOT NULL DEFAULT 0,
+    past_return SMALLINT NOT NULL DEFAULT 0, -- procs of the old generation were told to stop
     tag TEXT NOT NULL,
     commit_id TEXT NOT NULL DEFAULT '',
     build_id BIGINT REFERENCES builds (id),
@@ -259,6 +267,8 @@ CREATE TABLE rollouts (
 );
 CREATE UNIQUE INDEX rollouts_one_active ON rollouts (swarm_id) WHERE state = 'active';
 CREATE UNIQUE INDEX rollouts_one_queued ON rollouts (swarm_id) WHERE state = 'queued';
+CREATE INDEX rollouts_by_build ON rollouts (build_id);
+CREATE INDEX rollouts_by_release ON rollouts (release_id);
 CREATE INDEX rollouts_by_swarm ON rollouts (swarm_id, created_us);
 
 -- What happened in a rollout: one row per step begun, with its end; and per noteworthy fact in it.
@@ -289,6 +299,7 @@ CREATE TABLE pool_hosts (
     host_id BIGINT NOT NULL REFERENCES hosts (id),
     applied BIGINT NOT NULL DEFAULT 0,
     confirmed BIGINT NOT NULL DEFAULT 0,
+    confirmed_us BIGINT NOT NULL DEFAULT 0, -- since when it is this generation
     error TEXT NOT NULL DEFAULT '',
     nodes_json TEXT NOT NULL DEFAULT '[]',  -- [{id, state, check, connections}] as last reported
     reported_us BIGINT NOT NULL DEFAULT 0,
@@ -306,16 +317,21 @@ CREATE TABLE procs (
     proc_name TEXT NOT NULL,
     cmd TEXT NOT NULL,
     policy_json TEXT NOT NULL DEFAULT '{}',
+    pool_id BIGINT,                     -- frozen by its rollout; null: none
     port BIGINT NOT NULL,               -- 0: none
     epoch BIGINT NOT NULL DEFAULT 1,
     session BIGINT NOT NULL DEFAULT 0,  -- of its host, when the epoch began
     desired TEXT NOT NULL DEFAULT 'run',    -- run, stop, held
     actual TEXT NOT NULL DEFAULT 'assigned', -- assigned fetching starting running backoff stopping stopped exited fatal unknown
+    reported TEXT NOT NULL DEFAULT 'assigned', -- what its host said last; differs while unknown
     since_us BIGINT NOT NULL,
     running_us BIGINT,
+    unhealthy_us BIGINT NOT NULL DEFAULT 0, -- since when it runs but does not answer; 0: it does
     tested TEXT NOT NULL DEFAULT 'no',  -- no, pending, passed, failed
     test_n BIGINT NOT NULL DEFAULT 0,   -- number of the test that was asked for
-    tested_us BIGINT,
+    tested_us BIGINT,                   -- when the newest test was asked for, or its result came
+    test_began_us BIGINT NOT NULL DEFAULT 0, -- first test asked for in this epoch and life
+    passed SMALLINT NOT NULL DEFAULT 0, -- passed in this epoch and this life
     test_json TEXT NOT NULL DEFAULT '[]',   -- results of the last test
     restart_n BIGINT NOT NULL DEFAULT 0,    -- restarts asked for
     force_stop SMALLINT NOT NULL DEFAULT 0,
@@ -323,11 +339,15 @@ CREATE TABLE procs (
     admitted_us BIGINT,
     drain_us BIGINT,                    -- since when it is un-admitted
     start_failures BIGINT NOT NULL DEFAULT 0,
+    flaps BIGINT NOT NULL DEFAULT 0,    -- times it was taken out for bad health lately
+    flapped_us BIGINT NOT NULL DEFAULT 0,
+    unhealthy_restarts BIGINT NOT NULL DEFAULT 0,
     moved_from BIGINT,                  -- the proc whose failed start this one retries elsewhere
     pid BIGINT NOT NULL DEFAULT 0,
     generation BIGINT NOT NULL DEFAULT 0,
     restarts BIGINT NOT NULL DEFAULT 0,
     message TEXT NOT NULL DEFAULT '',   -- why it is as it is, one sentence
+    code TEXT NOT NULL DEFAULT '',      -- of a failure: fetch_failed, port_taken, …
     log_tail TEXT NOT NULL DEFAULT '',  -- last lines, kept when it failed
     exit_json TEXT NOT NULL DEFAULT '{}',
     usage_json TEXT NOT NULL DEFAULT '{}',
@@ -339,6 +359,7 @@ CREATE UNIQUE INDEX procs_one_per_port ON procs (host_id, port)
 CREATE INDEX procs_by_swarm ON procs (swarm_id, actual);
 CREATE INDEX procs_by_host ON procs (host_id, actual);
 CREATE INDEX procs_by_rollout ON procs (rollout_id);
+CREATE INDEX procs_by_release ON procs (release_id);
 
 -- Actions of a user on one proc.
 CREATE TABLE commands (
@@ -346,7 +367,8 @@ CREATE TABLE commands (
     kind TEXT NOT NULL,                 -- start, stop, restart, destroy
     proc_id BIGINT NOT NULL REFERENCES procs (id),
     user_id BIGINT REFERENCES users (id),
-    state TEXT NOT NULL DEFAULT 'waiting',  -- waiting, active, done, failed
+    state TEXT NOT NULL DEFAULT 'waiting',  -- waiting, active (the proc was told), done, failed
+    force SMALLINT NOT NULL DEFAULT 0,  -- does not wait for balancers and drain
     step TEXT NOT NULL DEFAULT '',
     result TEXT NOT NULL DEFAULT '',
     created_us BIGINT NOT NULL,
@@ -369,6 +391,7 @@ CREATE TABLE events (
     data_json TEXT NOT NULL DEFAULT '{}'
 );
 CREATE INDEX events_by_rollout ON events (rollout_id, id);
+CREATE INDEX events_by_swarm ON events (swarm_id, id);
 CREATE INDEX events_by_kind ON events (kind, id);
 
 -- What users did, as the contract's log shows it.
