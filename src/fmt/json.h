@@ -10,10 +10,15 @@
 
 /*
  * `json_t` is the value type of the whole project; jansson's own constructors and json_pack() are
- * used as they are. A `vr_auto_json` variable drops its reference when it leaves its scope.
- * Texts in a value are UTF-8 without NUL bytes; numbers are finite; integers have 64 bits.
+ * used as they are. A `vr_auto_json json_t *` variable drops its reference when it leaves its
+ * scope. Texts in a value are UTF-8 without NUL bytes; numbers are finite; integers have 64 bits.
  */
-#define vr_auto_json json_auto_t
+#define vr_auto_json __attribute__((cleanup(vr_json_decref_p)))
+
+static inline void vr_json_decref_p(json_t **value)
+{
+    json_decref(*value);
+}
 
 /** Deepest nesting of arrays and objects that any reader of this project accepts. */
 #define VR_JSON_DEPTH 64
