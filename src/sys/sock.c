@@ -155,9 +155,9 @@ static int tcp_address(const char *text, uint16_t port, struct sockaddr_storage 
 
 /*
  * SO_REUSEADDR lets connections in TIME_WAIT of an ended listener pass. A bound stranger that has
- * not begun to listen would pass as well, hence the listen().
+ * not begun to listen would pass as well, which the listen() then finds.
  */
-static int tcp_listen(const char *address, uint16_t port)
+int vr_tcp_listen(const char *address, uint16_t port, int backlog, struct vr_err *err)
 {
     struct sockaddr_storage sa;
     socklen_t len;
@@ -165,31 +165,46 @@ static int tcp_listen(const char *address, uint16_t port)
     int one = 1;
 
     if (tcp_address(address, port, &sa, &len) < 0)
-        return -1;
+        return vr_fail(err, VR_INVALID, "'%s' is not an IP address", address);
     fd = socket(sa.ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
     if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one)) < 0)
-        return -1;
-    if (bind(fd, (struct sockaddr *)&sa, len) < 0 || listen(fd, 1) < 0)
-        return -1;
-    return vr_take_fd(fd);
+        return vr_fail_sys(err, "socket");
+    if (!bind(fd, (struct sockaddr *)&sa, len) && !listen(fd, backlog))
+        return vr_take_fd(fd);
+    if (errno == EADDRINUSE)
+        return vr_fail(err, VR_BUSY, "%s:%d is in use", address, port);
+    return vr_fail_sys(err, "listen on %s:%d", address, port);
+}
+
+uint16_t vr_tcp_port(int fd)
+{
+    struct sockaddr_storage sa = {.ss_family = AF_UNSPEC};
+    socklen_t len = sizeof(sa);
+
+    if (getsockname(fd, (struct sockaddr *)&sa, &len) < 0)
+        return 0;
+    if (sa.ss_family == AF_INET)
+        return ntohs(((struct sockaddr_in *)&sa)->sin_port);
+    return sa.ss_family == AF_INET6 ? ntohs(((struct sockaddr_in6 *)&sa)->sin6_port) : 0;
 }
 
 bool vr_tcp_port_is_free(const char *address, uint16_t port)
 {
-    vr_auto_close int fd = tcp_listen(address, port);
+    int fd = vr_tcp_listen(address, port, 1, NULL);
 
+    if (fd >= 0)
+        vr_fd_close(fd);
     return fd >= 0;
 }
 
 int vr_tcp_free_port(uint16_t *out, struct vr_err *err)
 {
-    vr_auto_close int fd = tcp_listen("127.0.0.1", 0);
-    struct sockaddr_in sa;
-    socklen_t len = sizeof(sa);
+    int fd = vr_tcp_listen("127.0.0.1", 0, 1, err);
 
-    if (fd < 0 || getsockname(fd, (struct sockaddr *)&sa, &len) < 0)
-        return vr_fail_sys(err, "find a free port");
-    *out = ntohs(sa.sin_port);
+    if (fd < 0)
+        return fd;
+    *out = vr_tcp_port(fd);
+    vr_fd_close(fd);
     return 0;
 }
 
