@@ -29,6 +29,9 @@ int vr_cage_new(const char *id, const struct vr_cage_limits *limits, struct vr_c
 struct vr_cage *vr_cage_free(struct vr_cage *cage);
 VR_DEFINE_OWNED(struct vr_cage, vr_cage_free)
 
+/** Kill and remove the cage of a job that was killed itself; none there is fine. */
+void vr_cage_sweep(const char *id);
+
 /** The folders to join, NULL-terminated; borrowed. */
 const char *const *vr_cage_dirs(const struct vr_cage *cage);
 

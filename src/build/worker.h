@@ -64,6 +64,14 @@ int vr_worker_check(struct vr_worker *worker, struct vr_err *err);
 /** A line into the job's log. */
 void vr_worker_say(struct vr_worker *worker, const char *fmt, ...) VR_PRINTF(2, 3);
 
+/**
+ * Take the lock file `path`, waiting while another job has it; `what` is for the log and messages.
+ * Returns the descriptor that holds it; -VR_TIMEOUT after timeout_ms; -VR_BUSY when cancelled.
+ */
+VR_MUST_USE
+int vr_worker_lock(struct vr_worker *worker, const char *path, const char *what, int64_t timeout_ms,
+                   struct vr_err *err);
+
 struct vr_worker_task {
     const char *name;                 /* for messages: "compile", "git fetch" */
     const char *const *argv;          /* borrowed; NULL-terminated */
