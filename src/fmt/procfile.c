@@ -127,8 +127,8 @@ static int add_line(struct vr_procfile *pf, struct vr_str line, size_t number, s
                                    "0123456789_-";
 
     if (!vr_str_is_made_of(name, alphabet, 1, n) || !rest.n)
-        return vr_fail(err, VR_PARSE, "Procfile: line %zu is not `name: command`: %.60s", number,
-                       *name ? name : command);
+        return vr_fail(err, VR_PARSE, "Procfile: line %zu is not `name: command`: %.*s", number,
+                       (int)(line.n > 60 ? 60 : line.n), line.p);
     if (find(pf, name))
         return vr_fail(err, VR_PARSE, "Procfile: line %zu: '%s' is there twice", number, name);
     return vr_procfile_add(pf, name, command, err);
