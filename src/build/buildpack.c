@@ -30,6 +30,7 @@
 #define DETECT_MS        INT64_C(60000)
 #define RELEASE_MS       INT64_C(60000)
 #define ENV_MAX          20
+#define SIGNAL_BASE      128 /* shells and our launcher add it to the signal */
 
 static const char *const base_env[] = {
     "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
@@ -268,11 +269,16 @@ static int check_exit(const struct vr_buildpack *bp, const char *script,
                       struct vr_worker_result *result, struct vr_err *err)
 {
     const char *line = last_line(result->tail);
+    struct vr_exit e = result->exit;
+    char ended[64];
 
-    if (!result->exit.code)
+    if (!e.code)
         return 0;
-    return vr_fail(err, VR_IO, "buildpack '%s': %s ended with exit code %d%s%.*s", bp->name, script,
-                   result->exit.code, *line ? ": " : "", LINE_MAX_BYTES, line);
+    if (e.code > SIGNAL_BASE)
+        e = (struct vr_exit){.code = -1, .signal = e.code - SIGNAL_BASE};
+    vr_exit_format(e, ended, sizeof(ended));
+    return vr_fail(err, VR_IO, "buildpack '%s': %s ended with %s%s%.*s", bp->name, script, ended,
+                   *line ? ": " : "", LINE_MAX_BYTES, line);
 }
 
 int vr_buildpack_compile(struct vr_worker *worker, const struct vr_buildpack *bp,

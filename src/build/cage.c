@@ -31,6 +31,7 @@
 #define FILE_BYTES_MAX  ((size_t)1 << 20)
 #define EMPTY_MS        INT64_C(5000)
 #define EMPTY_POLL_MS   5
+#define MAKE_TRIES      5
 #define US_PER_PERMILLE (CPU_PERIOD_US / 1000)
 #define HIERARCHIES_MAX 6
 
@@ -126,23 +127,29 @@ static int pass_controllers_on(struct vr_err *err)
     return 0;
 }
 
-/* Make the job's folder below one hierarchy. The parents stay when it goes: others share them. */
+/* One try to make the job's folder: its parent goes with the last job in it, perhaps just now. */
+static int try_dir(const struct vr_cage *cage, const char *parent, const char *dir,
+                   struct vr_err *err)
+{
+    int r = vr_fs_mkdir_p(parent, 0755, err);
+
+    if (!r && cage->is_v2)
+        r = pass_controllers_on(err);
+    if (!r && mkdir(dir, 0755) < 0)
+        r = vr_fail_sys(err, "make cgroup %s", dir);
+    return r;
+}
+
 static int add_dir(struct vr_cage *cage, const char *hierarchy, const char *id, struct vr_err *err)
 {
     vr_auto_free char *parent = vr_strf("%s/" BUILDS, hierarchy);
     vr_auto_free char *dir = vr_strf("%s/%s", parent, id);
-    int r;
+    int r = -VR_NOT_FOUND;
 
-    r = vr_fs_mkdir_p(parent, 0755, err);
+    for (int i = 0; r == -VR_NOT_FOUND && i < MAKE_TRIES; i++)
+        r = try_dir(cage, parent, dir, err);
     if (r < 0)
-        return r;
-    if (cage->is_v2) {
-        r = pass_controllers_on(err);
-        if (r < 0)
-            return r;
-    }
-    if (mkdir(dir, 0755) < 0)
-        return vr_fail_sys(err, "make cgroup %s", dir);
+        return r == -VR_NOT_FOUND ? vr_fail(err, VR_IO, "make cgroup %s", dir) : r;
     cage->dirs[cage->dir_count++] = vr_take(dir);
     return 0;
 }
@@ -250,13 +257,15 @@ void vr_cage_kill(struct vr_cage *cage)
         poll(NULL, 0, EMPTY_POLL_MS);
 }
 
-/* A folder stays busy for a moment after its last process was reaped. */
+/* A folder stays busy for a moment after its last process was reaped. Then the parent, if empty. */
 static void remove_dir(const char *dir)
 {
+    vr_auto_free char *parent = vr_strndup(dir, (size_t)(strrchr(dir, '/') - dir));
     struct vr_mono end = vr_mono_add_ms(vr_mono_now(), EMPTY_MS);
 
     while (rmdir(dir) < 0 && errno == EBUSY && vr_mono_ms_between(vr_mono_now(), end))
         poll(NULL, 0, EMPTY_POLL_MS);
+    vr_ignore(rmdir(parent), "other jobs are in it");
 }
 
 struct vr_cage *vr_cage_free(struct vr_cage *cage)

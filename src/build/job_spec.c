@@ -87,7 +87,10 @@ static int parse_places(struct vr_job_spec *spec, struct vr_err *err)
     if (!r)
         r = vr_json_opt_str(spec->json, "user", VR_JOB_USER, &spec->user, err);
     if (!r)
-        r = vr_json_opt_str(spec->json, "stack", "host", &spec->stack, err);
+        r = vr_json_opt_str(spec->json, "stack", VR_JOB_STACK, &spec->stack, err);
+    if (!r && !vr_streq(spec->stack, VR_JOB_STACK))
+        r = vr_fail(err, VR_INVALID, "app '%s': stack '%s' cannot be built on, only '%s'",
+                    spec->app, spec->stack, VR_JOB_STACK);
     return r;
 }
 

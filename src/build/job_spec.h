@@ -7,6 +7,7 @@
 #include "build/worker.h"
 
 #define VR_JOB_USER         "velociraptor-build"
+#define VR_JOB_STACK        "host"
 #define VR_JOB_BUILD_SECS   3600
 #define VR_JOB_RESOLVE_SECS 60
 #define VR_JOB_SECS_MAX     86400

@@ -192,21 +192,22 @@ static int make_dir(const struct launcher *l, const char *path, struct vr_err *e
     return vr_fs_mkdir_p(full, 0755, err);
 }
 
-/* Bind a folder or file onto a place in the root that exists, and take its powers away. */
-static int bind_at(const struct launcher *l, const char *from, const char *to, unsigned long flags,
+/* Bind a folder or file, and what is mounted below, onto a place in the root; take powers away. */
+static int bind_at(const struct launcher *l, const char *from, const char *to, uint64_t attributes,
                    struct vr_err *err)
 {
     vr_auto_free char *full = in_root(l, to);
+    struct mount_attr attr = {.attr_set = MOUNT_ATTR_NOSUID | attributes};
 
     if (mount(from, full, NULL, MS_BIND | MS_REC, NULL) < 0)
         return vr_fail_sys(err, "bind %s to %s", from, to);
-    if (mount(NULL, full, NULL, MS_BIND | MS_REMOUNT | MS_NOSUID | flags, NULL) < 0)
+    if (mount_setattr(AT_FDCWD, full, AT_RECURSIVE, &attr, sizeof(attr)) < 0)
         return vr_fail_sys(err, "limit the mount %s", to);
     return 0;
 }
 
 /* A file of the host at the same place, if the host has it. */
-static int bind_file(const struct launcher *l, const char *path, unsigned long flags,
+static int bind_file(const struct launcher *l, const char *path, uint64_t attributes,
                      struct vr_err *err)
 {
     vr_auto_free char *full = in_root(l, path);
@@ -217,7 +218,7 @@ static int bind_file(const struct launcher *l, const char *path, unsigned long f
     fd = open(full, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0644);
     if (fd < 0)
         return vr_fail_sys(err, "make %s", path);
-    return bind_at(l, path, path, flags, err);
+    return bind_at(l, path, path, attributes, err);
 }
 
 static int bind_dir(const struct launcher *l, const char *path, struct vr_err *err)
@@ -227,7 +228,7 @@ static int bind_dir(const struct launcher *l, const char *path, struct vr_err *e
     if (access(path, F_OK) < 0)
         return 0;
     r = make_dir(l, path, err);
-    return r < 0 ? r : bind_at(l, path, path, MS_RDONLY | MS_NODEV, err);
+    return r < 0 ? r : bind_at(l, path, path, MOUNT_ATTR_RDONLY | MOUNT_ATTR_NODEV, err);
 }
 
 /* /bin and its like: a link into /usr on merged systems, a folder on others. */
@@ -280,7 +281,7 @@ static int add_etc(const struct launcher *l, struct vr_err *err)
     if (!r)
         r = write_accounts(l, err);
     for (size_t i = 0; !r && i < VR_COUNT(files); i++)
-        r = bind_file(l, files[i], MS_RDONLY | MS_NODEV, err);
+        r = bind_file(l, files[i], MOUNT_ATTR_RDONLY | MOUNT_ATTR_NODEV, err);
     for (size_t i = 0; !r && i < VR_COUNT(dirs); i++)
         r = bind_dir(l, dirs[i], err);
     return r;
@@ -317,7 +318,8 @@ static int add_mounts(const struct launcher *l, struct vr_err *err)
         int r = make_dir(l, m->to, err);
 
         if (!r)
-            r = bind_at(l, m->from, m->to, MS_NODEV | (m->is_readonly ? MS_RDONLY : 0), err);
+            r = bind_at(l, m->from, m->to,
+                        MOUNT_ATTR_NODEV | (m->is_readonly ? MOUNT_ATTR_RDONLY : 0), err);
         if (r < 0)
             return r;
     }

@@ -56,8 +56,8 @@ static int hash_file(const char *path, struct vr_slug *out, struct vr_err *err)
     return 0;
 }
 
-/* The line of mksquashfs that says why. */
-static const char *reason(char *printed)
+/* The line of mksquashfs that says why; cuts `printed`. */
+static const char *reason_line(char *printed)
 {
     static const char *const marks[] = {"FATAL ERROR:", "ERROR:", "Failed", "because"};
     char *save = NULL;
@@ -67,6 +67,22 @@ static const char *reason(char *printed)
             if (strstr(line, marks[i]))
                 return line;
     return "no reason given";
+}
+
+/* What went wrong, with paths as the app knows them. */
+static int fail_packing(const char *app, const char *tree, struct vr_worker_result *result,
+                        struct vr_err *err)
+{
+    const char *line, *path;
+
+    if (strstr(result->tail, "No space left") || strstr(result->out, "No space left"))
+        return vr_fail(err, VR_LIMIT, "disk full while packing slug of app '%s'", app);
+    line = reason_line(result->tail);
+    path = strstr(line, tree);
+    if (!path)
+        return vr_fail(err, VR_IO, "pack slug of app '%s': %.*s", app, REASON_MAX, line);
+    return vr_fail(err, VR_IO, "pack slug of app '%s': %.*s%.*s", app, (int)(path - line), line,
+                   REASON_MAX, path + strlen(tree));
 }
 
 static int squash(struct vr_worker *worker, const char *app, const char *tree, const char *file,
@@ -111,9 +127,7 @@ static int squash(struct vr_worker *worker, const char *app, const char *tree, c
         return r;
     if (!result.exit.code)
         return 0;
-    if (strstr(result.tail, "No space left") || strstr(result.out, "No space left"))
-        return vr_fail(err, VR_LIMIT, "disk full while packing slug of app '%s'", app);
-    return vr_fail(err, VR_IO, "pack slug of app '%s': %.*s", app, REASON_MAX, reason(result.tail));
+    return fail_packing(app, tree, &result, err);
 }
 
 /* The folder that mksquashfs may write to, and only that. */

@@ -98,7 +98,8 @@ TEST(slugignore_apply__outside_and_root__refused)
 
     CHECK(put("a", ""));
     CHECK(vr_fs_write(outside, "x", 1, 0644, NULL) == 0);
-    CHECK(apply("..\n../precious\na/../../precious\n/etc/passwd\n.\n./\n", &removed, &refused) == 0);
+    CHECK(apply("..\n../precious\na/../../precious\n/etc/passwd\n.\n./\n", &removed, &refused) ==
+          0);
     CHECK(removed == 0 && refused == 6);
     CHECK(vr_fs_exists(outside) && is_there("a"));
 }
