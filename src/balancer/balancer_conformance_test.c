@@ -13,6 +13,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
+#include <sys/socket.h>
 
 #define AWAIT_MS 8000
 
@@ -255,6 +256,16 @@ static void pools_and_hosts(const char *driver)
     CHECK_STR(who(&t, "shop.example", body), "three");
 }
 
+/* Let the load make some more requests, so that each state of the pool meets a few. */
+static bool let_pass(struct test_load *load, int requests)
+{
+    int until = load->counts->ok + requests;
+
+    for (int i = 0; i < AWAIT_MS / 5 && load->counts->ok < until; i++)
+        poll(NULL, 0, 5);
+    return load->counts->ok >= until;
+}
+
 static void swaps_under_load(const char *driver)
 {
     struct test_load load;
@@ -267,18 +278,21 @@ static void swaps_under_load(const char *driver)
         const char *drain = i % 2 ? "d1 0" : "d0 1";
         const char *after = i % 2 ? "0" : "1";
 
+        CHECK(let_pass(&load, 20));
         CHECK(apply(&t, wider, NULL) == 0 && await_confirmed(&t, "shop"));
+        CHECK(let_pass(&load, 20));
         CHECK(apply(&t, drain, NULL) == 0 && await_confirmed(&t, "shop"));
         CHECK(await_node(&t, "shop", i % 2 ? "p2" : "p1", "connections",
                          vr_streq(driver, "haproxy") ? "0" : "null"));
         test_server_kill(&t.servers[i % 2]);
+        CHECK(let_pass(&load, 20));
         CHECK(apply(&t, after, NULL) == 0 && await_confirmed(&t, "shop"));
         CHECK(test_server_start(&t.servers[i % 2], i % 2 ? "two" : "one"));
     }
     test_load_stop(&load);
     printf("# %s: %d ok, %d failed, %d kept connections closed\n", driver, load.counts->ok,
            load.counts->failed, load.counts->closed);
-    CHECK(load.counts->ok > 50);
+    CHECK(load.counts->ok > 200);
     CHECK(load.counts->failed == 0);
     CHECK(vr_streq(driver, "nginx") || load.counts->closed == 0);
 }
@@ -366,6 +380,162 @@ static void bad_options_keep_the_old_program(const char *driver)
     CHECK(!reopen(&t) && strstr(t.err.msg, "unknown option 'bund'"));
     json_object_del(json_object_get(t.config, "options"), "bund");
     CHECK(reopen(&t));
+}
+
+/* Apply `count` pools "a0", "a1", … all of server 0, or 1 for odd ones. */
+static int apply_many(struct bench *t, int count)
+{
+    struct vr_balancer_node nodes[2] = {{"p1", "127.0.0.1", t->servers[0].port, false},
+                                        {"p2", "127.0.0.1", t->servers[1].port, false}};
+    vr_auto_free struct vr_balancer_pool *pools = vr_alloc_array((size_t)count, sizeof(*pools));
+    int r;
+
+    t->generation++;
+    for (int i = 0; i < count; i++)
+        pools[i] =
+            (struct vr_balancer_pool){vr_strf("a%d", i), t->generation, true, &nodes[i % 2], 1};
+    r = vr_balancer_apply(t->b, pools, (size_t)count, &t->err);
+    for (int i = 0; i < count; i++)
+        free((char *)pools[i].name);
+    return r;
+}
+
+/* What HAProxy answers on the socket that is for operators. */
+static char *tell(const char *command)
+{
+    vr_auto_free char *path = vr_strf("%s/state/admin.sock", vr_tap_dir());
+    vr_auto_close int fd = vr_unix_connect(path, SOCK_STREAM, NULL);
+    char *answer = NULL;
+
+    if (fd < 0 || vr_sock_ask(fd, command, 1 << 20, 2000, &answer, NULL) < 0)
+        return vr_strdup("");
+    return answer;
+}
+
+TEST(haproxy__more_pools_than_slots__reloads_without_a_loss)
+{
+    struct test_load load;
+    char body[TEST_BODY_BYTES];
+    vr_auto_free char *names = NULL;
+    BENCH(t, "haproxy");
+
+    CHECK(apply_many(&t, 2) == 0 && await_confirmed(&t, "a1"));
+    CHECK(test_load_start(&load, t.port, "a1.x"));
+    CHECK(let_pass(&load, 20));
+    CHECK(apply_many(&t, 55) == 0 && await_confirmed(&t, "a54"));
+    names = tell("show backend");
+    CHECK(strstr(names, "slot_064") && !strstr(names, "slot_065"));
+    CHECK(apply_many(&t, 80) == 0 && await_confirmed(&t, "a79"));
+    CHECK(let_pass(&load, 20));
+    free(names);
+    names = tell("show backend");
+    CHECK(strstr(names, "slot_128"));
+    CHECK_STR(who(&t, "a79.x", body), "two");
+    CHECK_STR(who(&t, "a78.x", body), "one");
+    CHECK(reopen(&t) && apply_many(&t, 80) == 0 && await_confirmed(&t, "a79"));
+    CHECK(changes(&t) == 0);
+    test_load_stop(&load);
+    CHECK(load.counts->failed == 0 && load.counts->closed == 0);
+}
+
+TEST(haproxy__clients_of_an_old_worker__get_the_new_members_too)
+{
+    char body[TEST_BODY_BYTES];
+    int kept;
+    BENCH(t, "haproxy");
+
+    CHECK(apply_many(&t, 2) == 0 && await_confirmed(&t, "a0"));
+    kept = test_dial(t.port);
+    CHECK(test_ask(kept, "a0.x", body) == 200);
+    CHECK(apply_many(&t, 60) == 0 && await_confirmed(&t, "a0")); /* a reload: `kept` is old */
+    t.generation++;
+    CHECK(
+        vr_balancer_apply(t.b,
+                          &(struct vr_balancer_pool){
+                              "a0", t.generation, true,
+                              &(struct vr_balancer_node){"p3", "127.0.0.1", t.servers[2].port}, 1},
+                          1, &t.err) == 0);
+    CHECK(await_confirmed(&t, "a0"));
+    test_server_kill(&t.servers[0]);
+    CHECK(test_ask(kept, "a0.x", body) == 200);
+    CHECK_STR(body, "three");
+    close(kept);
+}
+
+TEST(haproxy__strangers_in_its_memory__are_removed)
+{
+    vr_auto_free char *add = NULL, *map = NULL, *state = NULL, *route = NULL;
+    char body[TEST_BODY_BYTES];
+    BENCH(t, "haproxy");
+
+    CHECK(apply(&t, "0", NULL) == 0 && await_confirmed(&t, "shop"));
+    state = vr_strf("add server slot_001/p9 127.0.0.1:%u", t.servers[1].port);
+    add = tell(state);
+    free(state);
+    CHECK(strstr(add, "registered"));
+    state = tell("set server slot_001/p9 state ready");
+    map = tell("add map hosts.map evil. slot_001");
+    route = tell("set server slot_001/p1 state maint");
+    CHECK(vr_balancer_poll(t.b, &t.err) == 0 && await_confirmed(&t, "shop"));
+    free(state);
+    state = tell("show servers state");
+    CHECK(!strstr(state, "p9"));
+    free(map);
+    map = tell("show map hosts.map");
+    CHECK(!strstr(map, "evil"));
+    CHECK_STR(who(&t, "shop.x", body), "one");
+}
+
+TEST(haproxy__a_node_that_does_not_answer__is_seen_down_and_skipped)
+{
+    BENCH(t, "haproxy");
+
+    CHECK(apply(&t, "0 1", NULL) == 0 && await_confirmed(&t, "shop"));
+    CHECK(await_node(&t, "shop", "p1", "check", "up"));
+    test_server_kill(&t.servers[0]);
+    CHECK(await_node(&t, "shop", "p1", "check", "down"));
+    CHECK(await_node(&t, "shop", "p2", "check", "up"));
+    CHECK(only(&t, "shop.x", "two", NULL));
+}
+
+TEST(nginx__joined_to_a_host__writes_the_files_of_the_original)
+{
+    vr_auto_free char *dir = vr_strf("%s/sites", vr_tap_dir());
+    vr_auto_free char *conf = vr_strf("%s/shop.conf", dir);
+    vr_auto_free char *want = NULL, *got = NULL;
+    size_t n;
+    BENCH(t, "nginx");
+
+    CHECK(vr_fs_mkdir_p(dir, 0755, &t.err) == 0);
+    json_decref(t.config);
+    t.config = json_pack("{s:s, s:s, s:{s:b, s:s, s:s, s:s}}", "name", "test", "driver",
+                         "vr.common.balancer.nginx.NginxBalancer", "options", "private", 0,
+                         "include_dir", dir, "pid_file", "/nonexistent/pid", "program", "true");
+    CHECK(reopen(&t));
+    CHECK(apply(&t, "0 1 d2", NULL) == -VR_NOT_FOUND); /* written, but nobody to tell */
+    want = vr_strf("\nupstream shop {\n  server 127.0.0.1:%u;\n  server 127.0.0.1:%u;\n}\n",
+                   t.servers[0].port, t.servers[1].port);
+    CHECK(vr_fs_read(conf, 4096, &got, &n, &t.err) == 0);
+    CHECK_STR(got, want);
+}
+
+TEST(apply__names_and_addresses_out_of_their_grammar__are_refused)
+{
+    struct vr_balancer_node node = {"p1", "127.0.0.1", 80, false};
+    struct vr_balancer_pool pool = {"shop", 1, true, &node, 1};
+    BENCH(t, "none");
+
+    CHECK(vr_balancer_apply(t.b, &pool, 1, &t.err) == 0);
+    node.address = "localhost";
+    CHECK(vr_balancer_apply(t.b, &pool, 1, &t.err) == -VR_INVALID);
+    node.address = "::1";
+    node.id = "p1 ;";
+    CHECK(vr_balancer_apply(t.b, &pool, 1, &t.err) == -VR_INVALID);
+    node.id = "p1";
+    pool.name = "../x";
+    CHECK(vr_balancer_apply(t.b, &pool, 1, &t.err) == -VR_INVALID);
+    pool.name = "x y";
+    CHECK(vr_balancer_apply(t.b, &pool, 1, &t.err) == -VR_INVALID);
 }
 
 #define ALL_DRIVERS(story)                                                                         \

@@ -2,9 +2,11 @@
 /* Programs that were started detached and are found again by their pid file. */
 #include "balancer/daemon.h"
 
+#include "core/clock.h"
 #include "core/str.h"
 #include "sys/fs.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <limits.h>
 #include <poll.h>
@@ -16,6 +18,7 @@
 #define PID_FILE_BYTES 32
 #define COMM_BYTES     64
 #define KILL_WAIT_MS   2000
+#define STRAYS_MAX     256
 #define RUN_OUT_BYTES  65536
 
 static int read_pid(const char *path, pid_t *out, struct vr_err *err)
@@ -92,6 +95,36 @@ int vr_daemon_stop(const struct vr_child *daemon, int64_t grace_ms, struct vr_er
         return 0;
     vr_child_signal(daemon, SIGKILL);
     return vr_daemon_wait(daemon, KILL_WAIT_MS, err);
+}
+
+int vr_daemon_signal_strays(const char *comm, const char *cwd, int sig, int64_t wait_ms)
+{
+    struct vr_mono end = vr_mono_add_ms(vr_mono_now(), wait_ms);
+    struct vr_child found[STRAYS_MAX];
+    DIR *proc = opendir("/proc");
+    struct dirent *entry;
+    int n = 0;
+
+    while (proc && n < STRAYS_MAX && (entry = readdir(proc))) {
+        vr_auto_close int pidfd = -1;
+        uint64_t pid = 0;
+
+        if (vr_parse_u64(vr_str(entry->d_name), 2, INT_MAX, &pid, NULL) < 0)
+            continue;
+        pidfd = pidfd_open((pid_t)pid, 0);
+        if (pidfd < 0 || !is_it((pid_t)pid, comm, cwd))
+            continue;
+        found[n] = (struct vr_child){.pid = (pid_t)pid, .pidfd = vr_take_fd(pidfd)};
+        vr_child_signal(&found[n++], sig);
+    }
+    if (proc)
+        closedir(proc);
+    for (int i = 0; i < n; i++) {
+        vr_ignore(vr_daemon_wait(&found[i], vr_mono_ms_between(vr_mono_now(), end), NULL),
+                  "the caller's start tells if they are in its way");
+        vr_child_fini(&found[i]);
+    }
+    return n;
 }
 
 /* The first line with the mark, or else the last line; cut out of `text` in place. */

@@ -28,6 +28,13 @@ VR_MUST_USE
 int vr_daemon_stop(const struct vr_child *daemon, int64_t grace_ms, struct vr_err *err);
 
 /**
+ * Send `sig` to every process called `comm` that works in the folder `cwd`: what a daemon leaves
+ * behind when only its first process was killed. Waits up to wait_ms for all of them to end.
+ * Gives their number. Blocks.
+ */
+int vr_daemon_signal_strays(const char *comm, const char *cwd, int sig, int64_t wait_ms);
+
+/**
  * Run a program that detaches itself, or ends: until its first process has exited with 0. A
  * failure quotes the first line of its standard error that contains `mark`. Blocks.
  */

@@ -187,7 +187,7 @@ static int save(const struct haproxy *h, const char *name, const char *text, str
 /* Let the program itself say whether it would accept the text. */
 static int check_config(const struct haproxy *h, const char *text, struct vr_err *err)
 {
-    const char *argv[] = {h->program, "-c", "-q", "-f", CONFIG_NEW_FILE, NULL};
+    const char *argv[] = {h->program, "-c", "-f", CONFIG_NEW_FILE, NULL};
     vr_auto_free char *path = file_path(h, CONFIG_NEW_FILE);
     int r;
 
@@ -274,6 +274,8 @@ static int start(const struct haproxy *h, struct vr_err *err)
         r = vr_daemon_stop(&left, STOP_MS, err);
         vr_child_fini(&left);
     }
+    /* Ports are shared (SO_REUSEPORT): a worker left over would go on serving old pools. */
+    vr_daemon_signal_strays(COMM, h->dir, SIGKILL, STOP_MS);
     if (!r)
         r = vr_daemon_run(argv, h->dir, "[ALERT]", START_MS, err);
     if (!r)

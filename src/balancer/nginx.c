@@ -35,6 +35,7 @@
 #define CONFIRM_WAIT_MS    1500 /* of one sync; a later one goes on waiting */
 #define RETRY_MS           2000
 #define RUN_MS             5000
+#define STRAYS_WAIT_MS     300
 #define STOP_MS            4000
 #define WORKERS_MAX        256
 #define PROC_BYTES         4096
@@ -414,6 +415,8 @@ static int load(struct nginx *x, struct vr_err *err)
         if (!x->is_private)
             return r;
         x->old_count = 0;
+        /* Workers outlive a master that was killed; let them finish, but not listen. */
+        vr_daemon_signal_strays(COMM, x->dir, SIGQUIT, STRAYS_WAIT_MS);
         r = run_program(x, NULL, err);
         if (!r)
             vr_info(x->log, "nginx started");

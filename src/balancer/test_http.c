@@ -101,7 +101,7 @@ void test_server_kill(struct test_server *s)
     s->pid = 0;
 }
 
-static int dial(uint16_t port)
+int test_dial(uint16_t port)
 {
     struct sockaddr_in a = {
         .sin_family = AF_INET, .sin_port = htons(port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
@@ -153,10 +153,17 @@ static int exchange(int fd, const char *host, const char *path, char *body, bool
     return (int)status;
 }
 
+int test_ask(int fd, const char *host, char body[TEST_BODY_BYTES])
+{
+    bool closes;
+
+    return exchange(fd, host, "/", body, &closes);
+}
+
 int test_get(uint16_t port, const char *host, const char *path, char body[TEST_BODY_BYTES])
 {
     bool closes;
-    int fd = dial(port);
+    int fd = test_dial(port);
     int status = fd < 0 ? 0 : exchange(fd, host, path, body, &closes);
 
     close(fd);
@@ -185,7 +192,7 @@ static void load_loop(struct test_load_counts *c, uint16_t port, const char *hos
     int kept = -1;
 
     for (bool fresh = false; !c->stop; fresh = !fresh) {
-        int fd = fresh || kept < 0 ? dial(port) : kept;
+        int fd = fresh || kept < 0 ? test_dial(port) : kept;
         bool closes = false;
         int status = fd < 0 ? 0 : exchange(fd, host, "/", NULL, &closes);
 

@@ -22,6 +22,10 @@ void test_server_kill(struct test_server *s);
 /** One request on a connection of its own. Gives the status, 0 for none; `body` may be NULL. */
 int test_get(uint16_t port, const char *host, const char *path, char body[TEST_BODY_BYTES]);
 
+/** A connection, -1 on failure, and one request on it that leaves it open. */
+int test_dial(uint16_t port);
+int test_ask(int fd, const char *host, char body[TEST_BODY_BYTES]);
+
 /** A request that runs beside the test, in a process; `wait` gives its status. */
 pid_t test_get_start(uint16_t port, const char *host, const char *path);
 int test_get_wait(pid_t pid);
