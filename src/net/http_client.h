@@ -44,7 +44,8 @@ struct vr_http_result {
 const char *vr_http_result_header(const struct vr_http_result *result, const char *name);
 void vr_http_result_fini(struct vr_http_result *result);
 
-/** Keeps connections between calls; not for two threads at once. Nobody may rely on SIGPIPE. */
+/** Keeps connections between calls; not for two threads at once. The program ignores SIGPIPE, as
+ * vr_signals_open() does, since a write over TLS may raise it. */
 struct vr_http_client;
 
 struct vr_http_client *vr_http_client_new(void);

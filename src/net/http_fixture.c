@@ -104,6 +104,11 @@ static void handle(void *user, struct vr_http_req *req)
         f->streams[f->stream_count++] = vr_http_stream_start(req, VR_HTTP_STREAM_TEXT);
     } else if (vr_streq(first, "file")) {
         answer_file(f, req);
+    } else if (vr_streq(first, "go")) {
+        struct vr_http_resp *resp = vr_http_resp_new(302);
+
+        vr_http_resp_header(resp, "Location", "/echo/there");
+        vr_http_answer(req, resp);
     } else if (!vr_streq(first, "silent")) {
         answer_echo(req);
     }
@@ -116,6 +121,7 @@ bool fixture_start(struct fixture *f, int64_t idle_ms, const char *cert, const c
     struct vr_http_server_spec spec = {
         .address = "127.0.0.1",
         .idle_ms = idle_ms,
+        .beat_ms = 300,
         .begin = begin,
         .handle = handle,
         .tls_cert = cert,

@@ -68,7 +68,7 @@ enum MHD_Result vr_http_resp_queue(struct vr_http_resp *resp, struct vr_http_req
 /* http_wait.c */
 /** Starts the thread that watches suspended requests. */
 VR_MUST_USE
-int vr_http_hub_start(struct vr_http_hub **out, struct vr_err *err);
+int vr_http_hub_start(int64_t beat_ms, struct vr_http_hub **out, struct vr_err *err);
 /** End all that waits; nothing is suspended afterwards. */
 void vr_http_hub_finish(struct vr_http_hub *hub);
 /** Stop the thread; the memory stays until the last object is released. */

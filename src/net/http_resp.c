@@ -7,8 +7,7 @@
  */
 #include "net/http_internal.h"
 
-#include <errno.h>
-#include <stdio.h>
+#include <assert.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -49,8 +48,7 @@ void vr_http_resp_header(struct vr_http_resp *resp, const char *name, const char
 {
     char *clean;
 
-    if (resp->header_count == VR_HTTP_RESP_HEADERS)
-        return;
+    assert(resp->header_count < VR_HTTP_RESP_HEADERS);
     clean = vr_strdup(value);
     for (char *p = clean; *p; p++)
         if ((unsigned char)*p < 0x20 || *p == 0x7f)

@@ -12,7 +12,7 @@ struct vr_http_resp *vr_http_resp_new(int status);
 struct vr_http_resp *vr_http_resp_free(struct vr_http_resp *resp);
 VR_DEFINE_OWNED(struct vr_http_resp, vr_http_resp_free)
 
-/** Add a header (copied). Control characters in the value become spaces. */
+/** Add a header (copied), up to 28 of them. Control characters in the value become spaces. */
 void vr_http_resp_header(struct vr_http_resp *resp, const char *name, const char *value);
 
 /**

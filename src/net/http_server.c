@@ -272,7 +272,7 @@ static int start_threads(struct vr_http_server *server, const struct vr_http_ser
 
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &before);
-    r = vr_http_hub_start(&server->hub, err);
+    r = vr_http_hub_start(spec->beat_ms ? spec->beat_ms : VR_HTTP_BEAT_MS, &server->hub, err);
     if (!r) {
         r = start_daemon(server, spec, listen_fd, err);
         if (r < 0)

@@ -45,6 +45,7 @@ struct vr_http_server_spec {
     int threads;            /* 0: VR_HTTP_THREADS */
     int max_connections;    /* 0: VR_HTTP_CONNECTIONS */
     int64_t idle_ms;        /* 0: VR_HTTP_IDLE_MS; silence after which a connection is closed */
+    int64_t beat_ms;        /* 0: VR_HTTP_BEAT_MS; silence of an event stream before a comment */
     const char *tls_cert;   /* PEM text; NULL: plain HTTP */
     const char *tls_key;    /* PEM text */
     vr_http_begin_fn begin; /* may be NULL */

@@ -398,6 +398,36 @@ TEST(client__sink__gets_2xx_only_and_may_stop)
     fixture_stop(&f);
 }
 
+TEST(client__redirect__is_shown_or_followed_as_asked)
+{
+    struct fixture f;
+    VR_OWNED(vr_http_client_free) struct vr_http_client *client = vr_http_client_new();
+    struct vr_http_result result = {0};
+
+    CHECK(fixture_start(&f, 0, NULL, NULL));
+    CHECK(!call_path(&f, client, (struct vr_http_call){0}, "/go", &result, NULL));
+    CHECK(result.status == 302);
+    CHECK_STR(vr_http_result_header(&result, "location"), "/echo/there");
+    vr_http_result_fini(&result);
+    CHECK(!call_path(&f, client, (struct vr_http_call){.follow = true}, "/go", &result, NULL));
+    CHECK(result.status == 200 && strstr(result.body, "\"part\":\"there\""));
+    CHECK(!vr_http_result_header(&result, "location"));
+    vr_http_result_fini(&result);
+    fixture_stop(&f);
+}
+
+TEST(client__silent_server__stalls_out)
+{
+    struct fixture f;
+    VR_OWNED(vr_http_client_free) struct vr_http_client *client = vr_http_client_new();
+    struct vr_http_call call = {.timeout_ms = -1, .stall_ms = 1000};
+    struct vr_http_result result;
+
+    CHECK(fixture_start(&f, 0, NULL, NULL));
+    CHECK(call_path(&f, client, call, "/log", &result, NULL) == -VR_TIMEOUT);
+    fixture_stop(&f);
+}
+
 TEST(url_is_private__loopback_and_https_only)
 {
     CHECK(vr_http_url_is_private("http://127.0.0.1:8000/"));

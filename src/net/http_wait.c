@@ -35,6 +35,7 @@ struct vr_http_hub {
     pthread_t thread;
     int epoll_fd;
     int wake_fd;
+    int64_t beat_ms;     /* of event streams */
     int refs;            /* the server's, and one for each object */
     int waiting;         /* objects whose request has not ended */
     uint64_t last_id;    /* of a parking */
@@ -287,11 +288,12 @@ static int open_hub(struct vr_http_hub *hub, struct vr_err *err)
     return vr_fail_sys(err, "start thread");
 }
 
-int vr_http_hub_start(struct vr_http_hub **out, struct vr_err *err)
+int vr_http_hub_start(int64_t beat_ms, struct vr_http_hub **out, struct vr_err *err)
 {
     struct vr_http_hub *hub = vr_alloc(sizeof(*hub));
     int r;
 
+    hub->beat_ms = beat_ms;
     hub->refs = 1;
     hub->epoll_fd = hub->wake_fd = -1;
     hub->next = NEVER;
@@ -484,7 +486,7 @@ static ssize_t read_stream(void *cls, uint64_t pos, char *out, size_t max)
         n = MHD_CONTENT_READER_END_OF_STREAM;
     if (!n) {
         if (s->kind == VR_HTTP_STREAM_EVENTS)
-            beat = vr_mono_add_ms(vr_mono_now(), VR_HTTP_BEAT_MS);
+            beat = vr_mono_add_ms(vr_mono_now(), hub->beat_ms);
         park(&s->parked, beat);
     }
     pthread_mutex_unlock(&hub->lock);

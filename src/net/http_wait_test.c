@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Requests that wait: long polls, streams, the loop that the agent uses. */
+#include "core/buf.h"
 #include "core/clock.h"
 #include "core/tap.h"
 #include "net/http_fixture.h"
@@ -66,6 +67,29 @@ static bool is_done(void *ctx)
     return ((struct transfer *)ctx)->done > 0;
 }
 
+struct held {
+    struct fixture *f;
+    int waits;
+    int streams;
+};
+
+static bool is_held(void *ctx)
+{
+    struct held *h = ctx;
+    bool held;
+
+    pthread_mutex_lock(&h->f->lock);
+    held = h->f->wait_count >= h->waits && h->f->stream_count >= h->streams;
+    pthread_mutex_unlock(&h->f->lock);
+    return held;
+}
+
+/* Turn the loop until the server holds so many requests. */
+static bool turn_until_held(uv_loop_t *loop, struct fixture *f, int waits, int streams)
+{
+    return turn_until(loop, is_held, &(struct held){f, waits, streams});
+}
+
 static bool begin(struct vr_http_loop *http, struct fixture *f, const char *path,
                   struct transfer *t)
 {
@@ -124,8 +148,7 @@ TEST(long_poll__answered_by_another_thread__arrives_once)
 
     CHECK(fixture_start(&f, 0, NULL, NULL) && loop_open(&loop, &http));
     CHECK(begin(http, &f, "/wait", &t));
-    while (f.wait_count < 1)
-        uv_run(&loop, UV_RUN_NOWAIT);
+    CHECK(turn_until_held(&loop, &f, 1, 0));
     CHECK(vr_http_server_waiting(f.server) == 1);
     CHECK(vr_http_pending_answer(f.waits[0], text_resp("news")));
     CHECK(!vr_http_pending_answer(f.waits[0], text_resp("again")));
@@ -174,8 +197,7 @@ TEST(long_poll__client_leaves__pending_is_void_at_once)
 
     CHECK(fixture_start(&f, 0, NULL, NULL) && loop_open(&loop, &http));
     CHECK(begin(http, &f, "/wait", &t));
-    while (f.wait_count < 1)
-        uv_run(&loop, UV_RUN_NOWAIT);
+    CHECK(turn_until_held(&loop, &f, 1, 0));
     vr_http_transfer_cancel(t.t);
     CHECK(t.done == 0);
     CHECK(await_no_waiter(&f));
@@ -196,8 +218,7 @@ TEST(server_stop__long_polls_and_streams_open__all_are_finished)
     CHECK(fixture_start(&f, 0, NULL, NULL) && loop_open(&loop, &http));
     CHECK(begin(http, &f, "/wait", &t[0]) && begin(http, &f, "/events", &t[1]) &&
           begin(http, &f, "/log", &t[2]));
-    while (f.wait_count < 1 || f.stream_count < 2)
-        uv_run(&loop, UV_RUN_NOWAIT);
+    CHECK(turn_until_held(&loop, &f, 1, 2));
     vr_http_server_stop(f.server);
     f.server = NULL;
     for (size_t i = 0; i < VR_COUNT(t); i++)
@@ -259,8 +280,7 @@ TEST(events__200_clients__each_gets_each_event_without_a_thread_each)
         crowd->t[i].parser = vr_sse_parser_new(on_event, &crowd->t[i]);
         CHECK(begin(http, &f, "/events", &crowd->t[i]));
     }
-    while (f.stream_count < STREAMS)
-        uv_run(&loop, UV_RUN_NOWAIT);
+    CHECK(turn_until_held(&loop, &f, 0, STREAMS));
     CHECK(count_threads() < 10);
     for (int n = 0; n < EVENTS; n++) {
         for (int i = 0; i < STREAMS; i++)
@@ -303,8 +323,7 @@ TEST(stream__client_does_not_read__is_cut_off_at_the_limit)
     memset(chunk, 'x', sizeof(chunk));
     CHECK(fixture_start(&f, 0, NULL, NULL) && loop_open(&loop, &http));
     CHECK(begin(http, &f, "/log", &t));
-    while (f.stream_count < 1)
-        uv_run(&loop, UV_RUN_NOWAIT);
+    CHECK(turn_until_held(&loop, &f, 0, 1));
     while (vr_http_stream_send(f.streams[0], chunk, sizeof(chunk)) && sent < (1 << 30))
         sent += sizeof(chunk);
     CHECK(sent < (1 << 30));
@@ -350,6 +369,33 @@ TEST(sse_follow__three_events_then_the_end__returns_the_headers)
     fixture_stop(&f);
 }
 
+static int gather(void *ctx, const void *bytes, size_t n, struct vr_err *err)
+{
+    struct vr_buf *b = ctx;
+
+    vr_buf_add_n(b, bytes, n);
+    return b->len >= 6; /* two beats */
+}
+
+TEST(events__silence__is_filled_with_comments)
+{
+    struct fixture f;
+    VR_OWNED(vr_http_client_free) struct vr_http_client *client = vr_http_client_new();
+    vr_auto_buf struct vr_buf got = VR_BUF(64);
+    vr_auto_free char *url = NULL;
+    struct vr_http_call call = {.sink = gather, .sink_ctx = &got};
+    struct vr_http_result result = {0};
+    struct vr_mono begun = vr_mono_now();
+
+    CHECK(fixture_start(&f, 0, NULL, NULL));
+    call.url = url = vr_strf("%s/events", f.base);
+    CHECK(!vr_http_call(client, &call, &result, NULL));
+    CHECK(vr_mono_ms_between(begun, vr_mono_now()) >= 600);
+    CHECK_STR(vr_buf_text(&got), ":\n\n:\n\n");
+    vr_http_result_fini(&result);
+    fixture_stop(&f);
+}
+
 TEST(loop__nobody_listens_and_free_with_transfers__no_callback_too_many)
 {
     struct fixture f;
@@ -364,8 +410,7 @@ TEST(loop__nobody_listens_and_free_with_transfers__no_callback_too_many)
     CHECK(turn_until(&loop, is_done, &bad));
     CHECK(bad.r == -VR_IO);
     CHECK(begin(http, &f, "/wait", &open));
-    while (f.wait_count < 1)
-        uv_run(&loop, UV_RUN_NOWAIT);
+    CHECK(turn_until_held(&loop, &f, 1, 0));
     CHECK(loop_close(&loop, http));
     CHECK(open.done == 0);
     CHECK(await_no_waiter(&f));

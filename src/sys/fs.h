@@ -18,8 +18,7 @@ VR_MUST_USE
 int vr_fd_read_all(int fd, size_t max_bytes, char **out, size_t *out_len, struct vr_err *err);
 
 VR_MUST_USE
-int vr_fs_read(const char *path, size_t max_bytes, char **out, size_t *out_len,
-               struct vr_err *err);
+int vr_fs_read(const char *path, size_t max_bytes, char **out, size_t *out_len, struct vr_err *err);
 
 /**
  * Replace a file so that a crash leaves the old or the new content: temporary name in the same
@@ -43,7 +42,11 @@ int vr_fs_mkdir_p(const char *path, mode_t mode, struct vr_err *err);
 VR_MUST_USE
 int vr_fs_remove_tree(const char *path, struct vr_err *err);
 
-/** Copy a tree (regular files, folders, links; modes kept, owners not). *out_bytes may be NULL. */
+/**
+ * Copy the content of a folder into `to`, made if missing (its parent is not). Regular files,
+ * folders and links; modes and times are kept, owners and set-id bits are not. Returns -VR_INVALID
+ * for any other kind of file, -VR_EXISTS for a file that is there already; what was copied stays.
+ */
 VR_MUST_USE
 int vr_fs_copy_tree(const char *from, const char *to, struct vr_err *err);
 

@@ -21,19 +21,20 @@ struct vr_child {
     }
 
 struct vr_spawn_spec {
-    const char *const *argv; /* borrowed; argv[0] is looked up in PATH unless it has a slash */
-    const char *const *envp; /* borrowed; NULL: the caller's environment */
-    const char *cwd;         /* borrowed; NULL: the caller's */
+    const char *const *argv;   /* borrowed; argv[0] is looked up in the child's PATH (or a default
+                                  one) unless it has a slash */
+    const char *const *envp;   /* borrowed; NULL: the caller's environment */
+    const char *cwd;           /* borrowed; NULL: the caller's */
     int fd_in, fd_out, fd_err; /* borrowed; 0 means /dev/null, so pass a real descriptor */
-    const int *pass_fds;     /* further descriptors, kept under their own numbers; may be NULL */
+    const int *pass_fds;       /* further descriptors, kept under their own numbers; may be NULL */
     int pass_fd_count;
-    uid_t uid;               /* run as this user, with `gid` and no further groups, */
+    uid_t uid; /* run as this user, with `gid` and no further groups, */
     gid_t gid;
-    bool set_user;           /* if this is set */
-    bool new_session;        /* setsid() first */
-    bool die_with_parent;    /* SIGKILL when the parent's thread ends */
-    int64_t max_memory_bytes;  /* RLIMIT_AS; 0: as the caller's */
-    int64_t max_file_bytes;    /* RLIMIT_FSIZE; 0: as the caller's */
+    bool set_user;            /* if this is set; also no new privileges */
+    bool new_session;         /* setsid() first */
+    bool die_with_parent;     /* SIGKILL when the parent's thread ends */
+    int64_t max_memory_bytes; /* RLIMIT_AS; 0: as the caller's */
+    int64_t max_file_bytes;   /* RLIMIT_FSIZE; 0: as the caller's */
 };
 
 /**
@@ -85,7 +86,8 @@ struct vr_run_result {
 /**
  * Run a program to its end and collect what it prints. Standard output beyond max_out_bytes is
  * -VR_LIMIT; at timeout_ms the child's whole session is killed and -VR_TIMEOUT returned. A non-zero
- * exit is not an error of this call. `input` may be NULL. Blocks.
+ * exit is not an error of this call. `input` may be NULL, fd_in counts then; fd_out and fd_err do
+ * not. A daemon that the program leaves behind is neither waited for nor killed. Blocks.
  */
 VR_MUST_USE
 int vr_run(const struct vr_spawn_spec *spec, const char *input, size_t max_out_bytes,
@@ -93,7 +95,8 @@ int vr_run(const struct vr_spawn_spec *spec, const char *input, size_t max_out_b
 
 void vr_run_result_fini(struct vr_run_result *r);
 
-/** As vr_run(), but a non-zero exit is -VR_IO with the last line of its standard error. */
+/** As vr_run() with the output thrown away (unless fd_out says where), but a non-zero exit is
+ * -VR_IO with the last line of its standard error. */
 VR_MUST_USE
 int vr_run_ok(const struct vr_spawn_spec *spec, int64_t timeout_ms, struct vr_err *err);
 
