@@ -193,19 +193,6 @@ int vr_buildpack_fetch(const struct vr_buildpack_source *src, struct vr_buildpac
 
 /* ---- scripts ---- */
 
-static void collect_env(const char **env)
-{
-    size_t n = 0;
-
-    for (; n < VR_COUNT(base_env); n++)
-        env[n] = base_env[n];
-    for (char **e = environ; *e && n < ENV_MAX; e++)
-        if (vr_str_has_prefix(*e, "http_proxy=") || vr_str_has_prefix(*e, "https_proxy=") ||
-            vr_str_has_prefix(*e, "no_proxy="))
-            env[n++] = *e;
-    env[n] = NULL;
-}
-
 static bool has_script(const struct vr_buildpack *bp, const char *script)
 {
     vr_auto_free char *path = vr_strf("%s/bin/%s", bp->dir, script);
@@ -226,9 +213,10 @@ static int run_script(struct vr_worker *worker, const struct vr_buildpack *bp,
                    {bp->dir, "/buildpack", false}},
         .mount_count = 5,
     };
-    const char *env[ENV_MAX + 1];
+    const char *env[ENV_MAX] = {NULL};
 
-    collect_env(env);
+    memcpy(env, base_env, sizeof(base_env));
+    vr_worker_add_proxies(env, VR_COUNT(base_env), VR_COUNT(env));
     task->sandbox = &sandbox;
     task->env = env;
     task->cwd = "/app";

@@ -25,18 +25,19 @@
 #include <sys/stat.h>
 #include <sys/vfs.h>
 
-#define CGROUP_ROOT     "/sys/fs/cgroup"
-#define BUILDS          "velociraptor/builds"
-#define CPU_PERIOD_US   100000
-#define FILE_BYTES_MAX  ((size_t)1 << 20)
-#define EMPTY_MS        INT64_C(5000)
-#define EMPTY_POLL_MS   5
-#define MAKE_TRIES      5
-#define US_PER_PERMILLE (CPU_PERIOD_US / 1000)
-#define HIERARCHIES_MAX 6
+#define CGROUP_ROOT          "/sys/fs/cgroup"
+#define BUILDS               "velociraptor/builds"
+#define BUILDS_IN(hierarchy) hierarchy "/velociraptor/builds"
+#define CPU_PERIOD_US        100000
+#define FILE_BYTES_MAX       ((size_t)1 << 20)
+#define EMPTY_MS             INT64_C(5000)
+#define EMPTY_POLL_MS        5
+#define MAKE_TRIES           5
+#define US_PER_PERMILLE      (CPU_PERIOD_US / 1000)
+#define HIERARCHIES_MAX      6
 
 static const char *const v1_hierarchies[] = {"memory", "pids", "cpu", "freezer"};
-static const char v2_controllers[] = "+memory +pids +cpu";
+static const char *const v2_controllers[] = {"+memory", "+pids", "+cpu"};
 
 struct vr_cage {
     bool is_v2;
@@ -72,7 +73,7 @@ static bool has_file(const char *dir, const char *file)
     return vr_fs_exists(path);
 }
 
-/* What a v1 hierarchy limits; the files that others have are not there and not missed. */
+/* What a v1 hierarchy limits; the files of other hierarchies are not in it and not missed. */
 static int limit_v1(const char *dir, const struct vr_cage_limits *l, struct vr_err *err)
 {
     int r = 0;
@@ -97,14 +98,14 @@ static int limit_v2(const char *dir, const struct vr_cage_limits *l, struct vr_e
     char cpu[48];
     int r = 0;
 
-    if (l->memory_bytes) {
+    if (l->memory_bytes && has_file(dir, "memory.max")) {
         r = write_number(dir, "memory.max", l->memory_bytes, err);
         if (!r && has_file(dir, "memory.swap.max"))
             r = write_number(dir, "memory.swap.max", 0, err);
     }
-    if (!r && l->pids)
+    if (!r && l->pids && has_file(dir, "pids.max"))
         r = write_number(dir, "pids.max", l->pids, err);
-    if (!r && l->cpu_permille) {
+    if (!r && l->cpu_permille && has_file(dir, "cpu.max")) {
         snprintf(cpu, sizeof(cpu), "%" PRId64 " %d", l->cpu_permille * US_PER_PERMILLE,
                  CPU_PERIOD_US);
         r = write_value(dir, "cpu.max", cpu, err);
@@ -113,18 +114,15 @@ static int limit_v2(const char *dir, const struct vr_cage_limits *l, struct vr_e
 }
 
 /* Controllers reach a v2 folder only if each folder above passes them on. */
-static int pass_controllers_on(struct vr_err *err)
+static void pass_controllers_on(void)
 {
-    static const char *const above[] = {"", "/velociraptor", "/" BUILDS};
+    static const char *const above[] = {CGROUP_ROOT, CGROUP_ROOT "/velociraptor",
+                                        BUILDS_IN(CGROUP_ROOT)};
 
-    for (size_t i = 0; i < VR_COUNT(above); i++) {
-        vr_auto_free char *dir = vr_strf(CGROUP_ROOT "%s", above[i]);
-        int r = write_value(dir, "cgroup.subtree_control", v2_controllers, err);
-
-        if (r < 0)
-            return r;
-    }
-    return 0;
+    for (size_t i = 0; i < VR_COUNT(above); i++)
+        for (size_t k = 0; k < VR_COUNT(v2_controllers); k++)
+            vr_ignore(write_value(above[i], "cgroup.subtree_control", v2_controllers[k], NULL),
+                      "one that the host lacks limits nothing");
 }
 
 /* One try to make the job's folder: its parent goes with the last job in it, perhaps just now. */
@@ -134,7 +132,7 @@ static int try_dir(const struct vr_cage *cage, const char *parent, const char *d
     int r = vr_fs_mkdir_p(parent, 0755, err);
 
     if (!r && cage->is_v2)
-        r = pass_controllers_on(err);
+        pass_controllers_on();
     if (!r && mkdir(dir, 0755) < 0)
         r = vr_fail_sys(err, "make cgroup %s", dir);
     return r;

@@ -88,21 +88,26 @@ TEST(build__refused_port__io_without_the_password)
     CHECK(fx_is_clean());
 }
 
-TEST(build__silent_repository__times_out)
+TEST(build__silent_repository__times_out_and_heals)
 {
-    vr_auto_free char *url = NULL;
     vr_auto_free char *path = NULL;
     vr_auto_json json_t *order = NULL;
+    vr_auto_json json_t *last = NULL;
 
     if (!fx_is_ready())
         return;
     /* A git repository whose upload-pack waits for ever: a FIFO where its HEAD should be. */
-    url = fx_path("repo");
     order = plain_order();
     path = fx_path("repo/.git/HEAD");
     CHECK(unlink(path) == 0 && mkfifo(path, 0644) == 0);
     json_object_set_new(json_object_get(order, "limits"), "build_secs", json_integer(2));
     CHECK(fails(order, "timeout", "fetch", "time limit of 2 s"));
+    /* The mirror that was cut off is made anew, and the next job goes well. */
+    CHECK(unlink(path) == 0);
+    fx_put("repo/.git/HEAD", "ref: refs/heads/main\n", 0644);
+    json_object_set_new(order, "kind", json_string("resolve"));
+    last = fx_job(order);
+    CHECK(fx_result(last));
 }
 
 TEST(build__ext_url__refused_before_anything_runs)
@@ -207,6 +212,23 @@ TEST(build__compile_eats_memory__limit)
     fx_pack(order, "exec python3 -c 'x = bytearray(200 << 20)'", NULL);
     json_object_set_new(json_object_get(order, "limits"), "memory_bytes", json_integer(64 << 20));
     CHECK(fails(order, "limit", "compile", "out of memory, its limit is 64 MiB"));
+}
+
+TEST(build__compile_forks_without_end__stopped_by_pids)
+{
+    vr_auto_json json_t *order = NULL;
+
+    if (!fx_is_ready())
+        return;
+    if (!vr_fs_exists("/sys/fs/cgroup/pids/cgroup.procs") &&
+        !vr_fs_exists("/sys/fs/cgroup/cgroup.controllers")) {
+        vr_tap_skip("needs the pids controller");
+        return;
+    }
+    order = plain_order();
+    fx_pack(order, "for i in $(seq 200); do sleep 1000 & done; echo 'web: x' > Procfile", NULL);
+    json_object_set_new(json_object_get(order, "limits"), "pids", json_integer(30));
+    CHECK(fails(order, "io", "compile", "ork"));
 }
 
 TEST(build__file_too_large__compile_fails)

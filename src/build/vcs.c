@@ -164,19 +164,6 @@ char *vr_vcs_url_key(const char *url)
 
 /* ---- running git and hg ---- */
 
-/* Proxies are the one thing of the agent's environment that reaching a repository may need. */
-static size_t add_proxies(const char **env, size_t n)
-{
-    static const char *const names[] = {
-        "http_proxy=", "https_proxy=", "no_proxy=", "HTTP_PROXY=", "HTTPS_PROXY=", "NO_PROXY="};
-
-    for (char **e = environ; *e; e++)
-        for (size_t i = 0; i < VR_COUNT(names); i++)
-            if (vr_str_has_prefix(*e, names[i]) && n < VR_VCS_ENV_MAX - 1)
-                env[n++] = *e;
-    return n;
-}
-
 /* The line that says why, without the words before it; "" if none was printed. Cuts `text`. */
 static const char *reason_line(char *text)
 {
@@ -239,7 +226,7 @@ int vr_vcs_command(struct vr_vcs *vcs, const char *name, const char *const *argv
         n++;
     for (; extra_env && *extra_env; extra_env++)
         env[n++] = *extra_env;
-    add_proxies(env, n);
+    vr_worker_add_proxies(env, n, VR_COUNT(env));
     r = vr_worker_run(vcs->worker,
                       &(struct vr_worker_task){
                           .name = name,

@@ -188,6 +188,18 @@ int vr_worker_lock(struct vr_worker *worker, const char *path, const char *what,
     }
 }
 
+void vr_worker_add_proxies(const char **env, size_t count, size_t max)
+{
+    static const char *const names[] = {
+        "http_proxy=", "https_proxy=", "no_proxy=", "HTTP_PROXY=", "HTTPS_PROXY=", "NO_PROXY="};
+
+    for (char **e = environ; *e; e++)
+        for (size_t i = 0; i < VR_COUNT(names); i++)
+            if (vr_str_has_prefix(*e, names[i]) && count + 1 < max)
+                env[count++] = *e;
+    env[count] = NULL;
+}
+
 /* ---- one program ---- */
 
 static int make_pipe(int *out_read, int *out_write, struct vr_err *err)

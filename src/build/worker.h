@@ -72,6 +72,13 @@ VR_MUST_USE
 int vr_worker_lock(struct vr_worker *worker, const char *path, const char *what, int64_t timeout_ms,
                    struct vr_err *err);
 
+/**
+ * Append the proxy variables of our own environment, the one thing of it that reaching the network
+ * may need. `env` has `count` entries of at most `max`, borrowed like the new ones, and stays
+ * NULL-terminated.
+ */
+void vr_worker_add_proxies(const char **env, size_t count, size_t max);
+
 struct vr_worker_task {
     const char *name;                 /* for messages: "compile", "git fetch" */
     const char *const *argv;          /* borrowed; NULL-terminated */
