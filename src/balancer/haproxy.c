@@ -10,7 +10,7 @@
  * privileges that a later bind needs, and its socket reaches every worker. A reload (only for more
  * slots or other options) hands the listeners over; with idle-close-on-response the old worker
  * answers one more request on each idle connection instead of closing it under the client's hands.
- * Until its clients have gone it is kept in step like the current one.
+ * Such a request it hands over to the current worker, because its own servers are of the past.
  *
  * The files are written on each change, so that a restart of the program brings the same pools.
  * Nothing else is remembered: each sync compares with what the program really has. */
@@ -31,6 +31,7 @@
 
 #define CONFIG_FILE      "haproxy.cfg"
 #define CONFIG_NEW_FILE  "haproxy.cfg.new"
+#define FRONT_SOCKET     "front.sock" /* the front end, for old workers */
 #define PID_FILE         "haproxy.pid"
 #define COMM             "haproxy"
 #define LOADED_BYTES     40
@@ -169,12 +170,17 @@ static void write_fixed(const struct haproxy *h, struct vr_buf *b)
                   "  option forwardfor\n"
                   "  option idle-close-on-response\n");
     vr_buf_addf(b, "frontend main\n  bind %s\n", h->bind);
+    vr_buf_add(b, "  bind unix@" FRONT_SOCKET " mode 600");
+    if (h->user)
+        vr_buf_addf(b, " user %s", h->user);
+    vr_buf_add(b, "\n");
     /* The key ends in a dot, so "shop." meets "shop.example" and not "shopping.example". */
     vr_buf_addf(b, "  use_backend %%[%s)] if { %s) -m found }\n", host, host);
     vr_buf_add(b, "  use_backend %[str(" VR_HAPROXY_ANY_HOST "),map_beg(" VR_HAPROXY_MAP_FILE
                   ",none)]\n"
                   "backend none\n  http-request return status 404 content-type text/plain string "
-                  "\"no such pool\\n\"\n");
+                  "\"no such pool\\n\"\n"
+                  "backend " VR_HAPROXY_HANDOVER "\n  server current unix@" FRONT_SOCKET "\n");
 }
 
 static int save(const struct haproxy *h, const char *name, const char *text, struct vr_err *err)
@@ -394,8 +400,8 @@ static int sync_workers(struct haproxy *h, struct vr_balancer_view *view, int64_
         int r;
 
         sync.worker = workers[i];
-        sync.is_current = !i;
-        r = vr_haproxy_sync_worker(&sync, view, &changes, i ? NULL : err);
+        r = i ? vr_haproxy_sync_old_worker(&sync, view, &changes, NULL)
+              : vr_haproxy_sync_worker(&sync, view, &changes, err);
         if (r < 0 && !i)
             return r;
         *out_changes += changes;

@@ -104,8 +104,7 @@ static int sync_node(struct pass *p, const struct vr_balancer_pool_view *pool, c
     }
     if (have) {
         node->connections += have->connections;
-        if (p->sync->is_current)
-            node->check = have->check;
+        node->check = have->check;
     } else {
         r = add_server(p, slot, node, err);
         if (r < 0)
@@ -141,9 +140,8 @@ static int sync_pool(struct pass *p, struct vr_balancer_pool_view *pool, struct 
 
     if (index < 0)
         return vr_fail(err, VR_LIMIT, "no backend is free");
-    /* An old worker has only the slots of its time; it never heard of this pool. */
     if (index >= p->have.slot_count)
-        return p->sync->is_current ? vr_fail(err, VR_BUSY, "backend is not made yet") : 0;
+        return vr_fail(err, VR_BUSY, "its backend is not made yet");
     vr_haproxy_slot_name(index, slot);
     vr_haproxy_key(pool->name, key);
     for (int drains = 0; drains < 2; drains++) {
@@ -239,6 +237,48 @@ int vr_haproxy_sync_worker(const struct vr_haproxy_sync *sync, struct vr_balance
     r = remove_routes(&p, err);
     if (!r)
         r = remove_servers(&p, err);
+    vr_haproxy_state_fini(&p.have);
+    *out_changes = p.changes;
+    return r;
+}
+
+static void add_connections(struct pass *p)
+{
+    char slot[VR_HAPROXY_SLOT_BYTES];
+
+    for (size_t i = 0; i < p->view->pool_count; i++) {
+        struct vr_balancer_pool_view *pool = &p->view->pools[i];
+        int index = vr_haproxy_slots_find(p->sync->slots, pool->name);
+
+        if (index < 0)
+            continue;
+        vr_haproxy_slot_name(index, slot);
+        for (size_t k = 0; k < pool->node_count; k++) {
+            const struct vr_haproxy_server *have =
+                vr_haproxy_server_find(&p->have, slot, pool->nodes[k].id);
+
+            if (have)
+                pool->nodes[k].connections += have->connections;
+        }
+    }
+}
+
+int vr_haproxy_sync_old_worker(const struct vr_haproxy_sync *sync, struct vr_balancer_view *view,
+                               int64_t *out_changes, struct vr_err *err)
+{
+    struct pass p = {.sync = sync, .view = view};
+    int r;
+
+    r = vr_haproxy_state_read(sync->state_dir, sync->worker, &p.have, err);
+    if (r < 0)
+        return r;
+    add_connections(&p);
+    for (size_t i = 0; i < p.have.route_count && !r; i++)
+        r = set_route(&p, p.have.routes[i].key, VR_HAPROXY_HANDOVER, err);
+    if (!r)
+        r = set_route(&p, VR_HAPROXY_ANY_HOST, VR_HAPROXY_HANDOVER, err);
+    for (size_t i = 0; i < view->pool_count && (p.changes || r < 0); i++)
+        view->pools[i].confirmed = 0;
     vr_haproxy_state_fini(&p.have);
     *out_changes = p.changes;
     return r;

@@ -12,7 +12,6 @@ struct vr_haproxy_sync {
     const struct vr_haproxy_slots *slots; /* borrowed; each pool of the view has a slot in it */
     const struct vr_log *log;             /* borrowed */
     pid_t worker;
-    bool is_current; /* the worker that takes new connections: its checks are the pools' */
 };
 
 /**
@@ -27,5 +26,16 @@ struct vr_haproxy_sync {
 VR_MUST_USE
 int vr_haproxy_sync_worker(const struct vr_haproxy_sync *sync, struct vr_balancer_view *view,
                            int64_t *out_changes, struct vr_err *err);
+
+#define VR_HAPROXY_HANDOVER "handover" /* backend that leads to the current worker's front end */
+
+/**
+ * The same for an old worker, which a reload left with its clients' connections: HAProxy refuses
+ * to change its servers ("Proxy is disabled"), but not its map. So whatever its clients still ask
+ * for is led to the current worker. Its connections are added to the nodes' as well.
+ */
+VR_MUST_USE
+int vr_haproxy_sync_old_worker(const struct vr_haproxy_sync *sync, struct vr_balancer_view *view,
+                               int64_t *out_changes, struct vr_err *err);
 
 #endif
