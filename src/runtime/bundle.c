@@ -27,12 +27,43 @@
 #define PATH_DEFAULT  "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 #define CONFIG_BYTES  (1 << 20)
 
+/* The first folder on a path that others may not pass, cut out of `path`; false if there is none.
+ * The container's root user is one of the others to the host. */
+static bool find_closed_folder(char *path)
+{
+    struct stat st;
+
+    for (char *slash = strchr(path + 1, '/');; slash = strchr(slash + 1, '/')) {
+        if (slash)
+            *slash = '\0';
+        if (!stat(path, &st) && !(st.st_mode & S_IXOTH))
+            return true;
+        if (!slash)
+            return false;
+        *slash = '/';
+    }
+}
+
 bool vr_bundle_wants_userns(const struct vr_bundle_spec *spec, const struct vr_runtime_caps *caps,
                             char why[VR_BUNDLE_WARN_BYTES])
 {
     why[0] = '\0';
     if (!caps->has_userns) {
         snprintf(why, VR_BUNDLE_WARN_BYTES, "no user namespace: this host cannot run one");
+        return false;
+    }
+    for (size_t i = 0; i < 2; i++) {
+        vr_auto_free char *path = vr_strdup(i ? spec->run_dir : spec->dir);
+
+        if (find_closed_folder(path)) {
+            snprintf(why, VR_BUNDLE_WARN_BYTES,
+                     "no user namespace: %s must let others pass (mode 0711)", path);
+            return false;
+        }
+    }
+    if (spec->image && !caps->has_idmap) {
+        snprintf(why, VR_BUNDLE_WARN_BYTES,
+                 "no user namespace: this kernel cannot shift the owners of an image");
         return false;
     }
     if (spec->volume_count && !caps->is_crun) {

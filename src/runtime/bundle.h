@@ -61,8 +61,9 @@ struct vr_bundle {
 };
 
 /**
- * Decide whether this proc gets a user namespace: if the host can, and every volume can be idmapped
- * (ownership on the host then stays as it is). If not, `why` says so in a sentence for the user.
+ * Decide whether this proc gets a user namespace: if the host can, every volume can be idmapped
+ * (ownership on the host then stays as it is), and all folders above `dir` and `run_dir` let others
+ * pass (mode 0711). If not, `why` says so in a sentence for the user.
  * Ask before the slug is mounted, since its owner depends on it.
  */
 bool vr_bundle_wants_userns(const struct vr_bundle_spec *spec, const struct vr_runtime_caps *caps,

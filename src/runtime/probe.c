@@ -93,29 +93,46 @@ static void probe_cgroups(struct vr_runtime_caps *caps)
 }
 
 /* Wait for the test container's end; 0 if it exited with code 0. */
-static int await_end(const char *dir, struct vr_err *err)
+static int await_end(struct vr_shim *shim, struct vr_err *err)
 {
-    VR_OWNED(vr_shim_close) struct vr_shim *shim = NULL;
     struct vr_shim_event e;
-    int r = vr_shim_connect(dir, &shim, err);
+    int r = vr_shim_subscribe(shim, err);
 
-    if (r == 0)
-        r = vr_shim_subscribe(shim, err);
     do {
         if (r == 0)
             r = vr_shim_wait(shim, VR_SHIM_EVENT_STATE, RUN_TIMEOUT_MS, &e, err);
     } while (r == 0 && e.state.phase != VR_SHIM_EXITED && e.state.phase != VR_SHIM_FATAL);
     if (r == 0 && (e.state.exit.code != 0 || e.state.why[0]))
         r = vr_fail(err, VR_IO, "%s", e.state.why[0] ? e.state.why : "the test command failed");
-    if (r == 0)
-        r = vr_shim_kill(shim, err);
+    return r;
+}
+
+/* End the app and its shim. */
+static int dismiss(struct vr_shim *shim, struct vr_err *err)
+{
+    struct vr_shim_event e;
+    int r = vr_shim_kill(shim, err);
+
     if (r == 0)
         r = vr_shim_wait(shim, VR_SHIM_EVENT_STOPPED, RUN_TIMEOUT_MS, &e, err);
     if (r == 0)
         r = vr_shim_quit(shim, err);
-    if (r == 0)
-        r = vr_shim_wait(shim, VR_SHIM_EVENT_OK, RUN_TIMEOUT_MS, &e, err);
-    return r;
+    while (r == 0) /* the stream ends when the shim is gone */
+        r = vr_shim_wait(shim, VR_SHIM_EVENT_STATE, RUN_TIMEOUT_MS, &e, err);
+    return r == -VR_IO ? 0 : r;
+}
+
+static int use_shim(const char *dir, struct vr_err *err)
+{
+    VR_OWNED(vr_shim_close) struct vr_shim *shim = NULL;
+    int r = vr_shim_connect(dir, &shim, err);
+    int r2;
+
+    if (r < 0)
+        return r;
+    r = await_end(shim, err);
+    r2 = dismiss(shim, r < 0 ? NULL : err);
+    return r < 0 ? r : r2;
 }
 
 /* Whatever happened, leave nothing behind. */
@@ -176,7 +193,7 @@ static int run_container(const struct vr_probe_spec *spec, const struct vr_runti
     if (r == 0)
         r = vr_shim_start(spec->shim_path, run_dir, false, err);
     if (r == 0)
-        r = await_end(run_dir, err);
+        r = use_shim(run_dir, err);
     clean(spec, dir, run_dir);
     vr_bundle_fini(&bundle);
     return r;

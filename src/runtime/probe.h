@@ -22,7 +22,8 @@ struct vr_runtime_caps {
 
 struct vr_probe_spec {
     const char *shim_path; /* the vr-shim program */
-    const char *work_dir;  /* a folder for the test containers; made, and removed again */
+    const char *work_dir;  /* a folder for the test containers; made, and removed again.
+                            * For user namespaces the folders above it must be 0711. */
     const char *runtime;   /* name or path from the configuration; NULL: crun, else runc */
     uint32_t userns_base;  /* host id of the namespace's root; 0: do not try */
     uint32_t userns_count;

@@ -15,7 +15,6 @@
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
-#include <sys/file.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 
@@ -120,8 +119,9 @@ bool vr_shim_is_alive(const char *dir)
 {
     vr_auto_free char *path = vr_strf("%s/" VR_SHIM_LOCK, dir);
     vr_auto_close int fd = open(path, O_RDWR | O_CLOEXEC);
+    struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
 
-    return fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) < 0;
+    return fd >= 0 && fcntl(fd, F_OFD_GETLK, &lock) == 0 && lock.l_type != F_UNLCK;
 }
 
 int vr_shim_connect(const char *dir, struct vr_shim **out, struct vr_err *err)

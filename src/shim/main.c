@@ -18,7 +18,6 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -32,9 +31,12 @@ static int usage(void)
     return EXIT_USAGE;
 }
 
-/* Enter the folder and take its lock; 0, or an exit code. The descriptor is kept for life. */
+/* Enter the folder and take its lock; 0, or an exit code. The lock belongs to the open file, so it
+ * goes over to our children of go_background(), and a client can test it without taking it. */
 static int enter(struct shim *s, const char *dir, int *out_lock)
 {
+    struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+
     if (chdir(dir) < 0 || !getcwd(s->dir, sizeof(s->dir))) {
         complain("%s: %s", dir, strerror(errno));
         return 1;
@@ -44,7 +46,7 @@ static int enter(struct shim *s, const char *dir, int *out_lock)
         complain("%s/" VR_SHIM_LOCK ": %s", dir, strerror(errno));
         return 1;
     }
-    if (flock(*out_lock, LOCK_EX | LOCK_NB) < 0) {
+    if (fcntl(*out_lock, F_OFD_SETLK, &lock) < 0) {
         complain("%s: a shim runs here", dir);
         return EXIT_RUNNING;
     }
