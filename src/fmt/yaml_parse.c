@@ -148,13 +148,15 @@ static int tagged_kind(const char *tag, struct vr_str text, enum vr_yaml_kind *o
     return vr_fail(err, VR_PARSE, "the tag '%.60s' is not known here", tag);
 }
 
+/* `!` is the tag that says nothing; with it a quoted scalar is read as a plain one. */
 static int scalar_kind(const struct reader *rd, enum vr_yaml_kind *out, struct vr_err *err)
 {
     const char *tag = (const char *)rd->event.data.scalar.tag;
+    bool plain = rd->event.data.scalar.plain_implicit || vr_streq(tag, "!");
 
-    if (tag && !rd->event.data.scalar.plain_implicit)
+    if (tag && !plain)
         return tagged_kind(tag, scalar_text(rd), out, err);
-    *out = rd->event.data.scalar.plain_implicit ? vr_yaml_kind(scalar_text(rd)) : VR_YAML_STR;
+    *out = plain ? vr_yaml_kind(scalar_text(rd)) : VR_YAML_STR;
     return 0;
 }
 
