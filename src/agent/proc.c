@@ -1,0 +1,898 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * One proc of this host.
+ *
+ * A proc goes through stages, each of which ends in a callback of the loop and names the next:
+ *
+ *   slug     vr_slugs_prepare() fetches and mounts what it runs from          (fetching)
+ *   launch   bundle written, port looked at, shim started and subscribed to   (starting)
+ *   ready    polled until something of its cgroup listens                     (starting → running)
+ *   up       the shim says what happens: back-off, running again, fatal
+ *   stop     the shim was told to stop; then everything of it is removed      (stopping → stopped)
+ *
+ * What the shim does alone (restarts) is only followed here, so that nothing depends on this
+ * program being alive. A new wish never interrupts a stage half done: reconcile() is called after
+ * each and compares wish and stage again.
+ */
+#include "agent/proc.h"
+
+#include "agent/link.h"
+#include "agent/slugs.h"
+#include "agent/task.h"
+#include "agent/uptest.h"
+#include "core/clock.h"
+#include "fmt/env.h"
+#include "fmt/json.h"
+#include "fmt/yaml.h"
+#include "runtime/listen.h"
+#include "runtime/shim_client.h"
+#include "runtime/skeleton.h"
+#include "sys/fs.h"
+#include "sys/sock.h"
+
+#include <inttypes.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+
+enum stage {
+    STAGE_IDLE,     /* nothing of it exists */
+    STAGE_SLUG,     /* waiting for the slug */
+    STAGE_UP,       /* it has a shim */
+    STAGE_STOPPING, /* the shim was told to stop, or a dead one's remains are cleaned */
+};
+
+static const char *const actual_names[] = {
+    [VR_PROC_ASSIGNED] = "assigned", [VR_PROC_FETCHING] = "fetching",
+    [VR_PROC_STARTING] = "starting", [VR_PROC_RUNNING] = "running",
+    [VR_PROC_BACKOFF] = "backoff",   [VR_PROC_STOPPING] = "stopping",
+    [VR_PROC_STOPPED] = "stopped",   [VR_PROC_FATAL] = "fatal",
+};
+
+struct vr_proc {
+    struct vr_agent *agent;
+    struct vr_log log;
+    json_t *want;
+    int64_t id;
+    char id_text[24];
+    char container[40]; /* "vr-<id>" */
+    char *dir, *run_dir, *shim_dir, *log_path;
+    bool runs_wanted; /* the wish is `run`, not `stop` or `held` */
+
+    enum stage stage;
+    enum vr_proc_actual actual;
+    int64_t since_us;
+    const char *code; /* of the protocol; "" if nothing is wrong */
+    char message[VR_PROC_MESSAGE_BYTES];
+    char *log_tail;
+    bool dirty;
+
+    struct vr_slug_wait *slug_wait;
+    char *slug_path;
+    bool userns;
+    uid_t uid;
+    gid_t gid;
+
+    struct vr_shim *shim;
+    struct vr_watch *shim_watch;
+    struct vr_shim_state state;
+    int64_t generation; /* the one that `ready` is about */
+    bool ready;
+    bool was_ready; /* any generation was */
+    bool adopting;  /* found at our start and not yet seen as it is: nothing is reported of it */
+    int adopt_tries;
+    struct vr_timer *ready_timer;
+    int64_t ready_wait_ms;
+    struct vr_mono start_deadline;
+    struct vr_task *cleaner;
+
+    struct vr_uptest *test;
+    int64_t test_done;
+    json_t *test_report;
+    int64_t restart_done;
+    bool restarting;
+};
+
+static void reconcile(struct vr_proc *p);
+static void launch(struct vr_proc *p, bool adopt);
+
+static int64_t number(const json_t *object, const char *name, int64_t fallback)
+{
+    const json_t *v = json_object_get(object, name);
+
+    return json_is_integer(v) ? json_integer_value(v) : fallback;
+}
+
+static const char *text(const json_t *object, const char *name)
+{
+    const char *v = json_string_value(json_object_get(object, name));
+
+    return v ? v : "";
+}
+
+static const json_t *policy(const struct vr_proc *p)
+{
+    return json_object_get(p->want, "policy");
+}
+
+static void changed(struct vr_proc *p)
+{
+    p->dirty = true;
+    vr_link_changed(p->agent->link);
+}
+
+static void set_actual(struct vr_proc *p, enum vr_proc_actual actual)
+{
+    if (p->actual == actual)
+        return;
+    vr_info(&p->log, "%s -> %s", actual_names[p->actual], actual_names[actual]);
+    p->actual = actual;
+    p->since_us = vr_wall_now().us;
+    changed(p);
+}
+
+static void set_message(struct vr_proc *p, const char *code, const char *message)
+{
+    p->code = code;
+    snprintf(p->message, sizeof(p->message), "%s", message);
+    changed(p);
+}
+
+/* The last lines of the log, for a report of something that went wrong. */
+static void keep_log_tail(struct vr_proc *p)
+{
+    vr_auto_close int fd = open(p->log_path, O_RDONLY | O_CLOEXEC);
+    char raw[VR_PROC_LOG_TAIL_BYTES + 1];
+    off_t size;
+    ssize_t n;
+    char *start;
+    int lines = 0;
+
+    free(p->log_tail);
+    p->log_tail = NULL;
+    if (fd < 0)
+        return;
+    size = lseek(fd, 0, SEEK_END);
+    n = pread(fd, raw, VR_PROC_LOG_TAIL_BYTES,
+              size > VR_PROC_LOG_TAIL_BYTES ? size - VR_PROC_LOG_TAIL_BYTES : 0);
+    if (n <= 0)
+        return;
+    raw[n] = '\0';
+    for (start = raw + n; start > raw; start--)
+        if (start[-1] == '\n' && start != raw + n && ++lines == VR_PROC_LOG_TAIL_LINES)
+            break;
+    p->log_tail = vr_strdup(start);
+}
+
+/* It failed for good: nothing happens until the wish changes. */
+static void fatal(struct vr_proc *p, const char *code, const char *message)
+{
+    p->adopting = false;
+    vr_warn(&p->log, "fatal (%s): %s", code, message);
+    keep_log_tail(p);
+    set_message(p, code, message);
+    set_actual(p, VR_PROC_FATAL);
+}
+
+static void drop_shim(struct vr_proc *p)
+{
+    p->shim_watch = vr_watch_free(p->shim_watch);
+    p->shim = vr_shim_close(p->shim);
+}
+
+/* ------------------------------------------------------------------ removal */
+
+static void removed(struct vr_proc *p)
+{
+    struct vr_err err;
+
+    if (vr_bundle_remove(p->dir, p->run_dir, &err) < 0)
+        vr_warn(&p->log, "remove its folders: %s", err.msg);
+    p->stage = STAGE_IDLE;
+    p->ready = p->was_ready = p->adopting = false;
+    p->generation = 0;
+    p->state = (struct vr_shim_state){0};
+    p->adopt_tries = 0;
+    free(p->slug_path);
+    p->slug_path = NULL;
+    if (p->restarting || p->runs_wanted) {
+        set_actual(p, VR_PROC_ASSIGNED);
+    } else {
+        set_actual(p, VR_PROC_STOPPED);
+    }
+    p->restarting = false;
+    reconcile(p);
+}
+
+static void cleaned(void *arg, struct vr_exit how)
+{
+    struct vr_proc *p = arg;
+
+    p->cleaner = vr_task_free(p->cleaner);
+    if (how.code != 0)
+        vr_warn(&p->log, "the clean-up ended with code %d", how.code);
+    removed(p);
+}
+
+/* Whatever a shim left behind goes: container, cgroup, then the folders. */
+static void clean(struct vr_proc *p)
+{
+    const char *argv[4];
+    struct vr_task_spec spec = {.argv = argv, .on_done = cleaned, .arg = p};
+    struct vr_err err;
+
+    drop_shim(p);
+    p->stage = STAGE_STOPPING;
+    if (!vr_fs_exists(p->shim_dir)) {
+        removed(p);
+        return;
+    }
+    vr_shim_clean_argv(p->agent->config.shim, p->shim_dir, argv);
+    if (vr_task_start(&p->agent->loop, &spec, &p->cleaner, &err) < 0) {
+        vr_warn(&p->log, "clean up: %s", err.msg);
+        removed(p);
+    }
+}
+
+static void stop(struct vr_proc *p)
+{
+    bool force = json_is_true(json_object_get(p->want, "force"));
+    int64_t grace_ms = number(policy(p), "stop_secs", 10) * 1000;
+    int r;
+
+    vr_slugs_cancel(p->slug_wait);
+    p->slug_wait = NULL;
+    p->test = vr_uptest_free(p->test);
+    vr_timer_disarm(p->ready_timer);
+    if (p->stage == STAGE_SLUG || (p->stage == STAGE_UP && !p->shim)) {
+        clean(p);
+        return;
+    }
+    if (p->stage != STAGE_UP)
+        return;
+    p->stage = STAGE_STOPPING;
+    set_actual(p, VR_PROC_STOPPING);
+    r = force ? vr_shim_kill(p->shim, NULL) : vr_shim_stop(p->shim, grace_ms, SIGTERM, NULL);
+    if (r < 0)
+        clean(p);
+}
+
+/* ------------------------------------------------------------------ readiness */
+
+static bool is_listening(struct vr_proc *p, bool *out_stranger)
+{
+    int64_t port = number(p->want, "port", 0);
+    struct vr_listener who;
+    struct vr_err err;
+
+    *out_stranger = false;
+    if (port == 0 || !json_is_true(json_object_get(policy(p), "listen")))
+        return true;
+    if (vr_listen_check(p->agent->caps.cgroups, p->state.cgroup, (uint16_t)port, &who, &err) < 0)
+        return false;
+    if (who.who == VR_LISTEN_STRANGER) {
+        char message[VR_PROC_MESSAGE_BYTES];
+
+        snprintf(message, sizeof(message), "port %" PRId64 " is taken by %s (pid %d)", port,
+                 *who.comm ? who.comm : "another program", (int)who.pid);
+        *out_stranger = true;
+        fatal(p, "port_taken", message);
+    }
+    return who.who == VR_LISTEN_OURS;
+}
+
+static int64_t uptime_ms(const struct vr_proc *p)
+{
+    return (vr_wall_now().us - p->state.started_us) / 1000;
+}
+
+static int64_t start_secs(const struct vr_proc *p)
+{
+    int64_t secs = number(policy(p), "start_secs", -1);
+
+    if (secs >= 0)
+        return secs;
+    return vr_uptest_count(p->slug_path, text(p->want, "proc_name")) ? 0 : 1;
+}
+
+static void start_timed_out(struct vr_proc *p)
+{
+    char message[VR_PROC_MESSAGE_BYTES];
+    int64_t port = number(p->want, "port", 0);
+
+    snprintf(message, sizeof(message), "nothing listened on port %" PRId64 " within %" PRId64 " s",
+             port, number(policy(p), "start_timeout_secs", 60));
+    fatal(p, "start_timeout", message);
+    vr_ignore(vr_shim_kill(p->shim, NULL), "a dead shim is noticed by its socket");
+}
+
+/* Look whether the running generation is ready; ask again soon if it is not. */
+static void check_ready(void *arg)
+{
+    struct vr_proc *p = arg;
+    bool stranger;
+
+    if (p->stage != STAGE_UP || !p->shim || p->state.phase != VR_SHIM_RUNNING || p->ready)
+        return;
+    if (is_listening(p, &stranger) && uptime_ms(p) >= start_secs(p) * 1000) {
+        p->ready = p->was_ready = true;
+        p->adopting = false;
+        set_message(p, "", "");
+        set_actual(p, VR_PROC_RUNNING);
+        reconcile(p);
+        return;
+    }
+    if (stranger) {
+        vr_ignore(vr_shim_kill(p->shim, NULL), "a dead shim is noticed by its socket");
+        return;
+    }
+    if (p->adopting) { /* it runs, and has stopped listening while nobody looked */
+        p->adopting = false;
+        set_actual(p, VR_PROC_STARTING);
+    }
+    if (!p->was_ready && vr_mono_now().ns >= p->start_deadline.ns) {
+        start_timed_out(p);
+        return;
+    }
+    p->ready_wait_ms += p->ready_wait_ms / 2 + 1;
+    if (p->ready_wait_ms > VR_PROC_READY_SLOWEST_MS)
+        p->ready_wait_ms = VR_PROC_READY_SLOWEST_MS;
+    vr_timer_arm(p->ready_timer, p->ready_wait_ms);
+}
+
+static void watch_readiness(struct vr_proc *p)
+{
+    p->ready_wait_ms = VR_PROC_READY_FIRST_MS;
+    vr_timer_arm(p->ready_timer, p->ready_wait_ms);
+}
+
+/* ------------------------------------------------------------------ the shim's news */
+
+static void describe_exit(const struct vr_shim_exit *e, char *out, size_t n)
+{
+    if (e->is_oom)
+        snprintf(out, n, "killed for want of memory after %" PRId64 " ms", e->uptime_ms);
+    else if (!e->is_known)
+        snprintf(out, n, "ended, nobody saw how");
+    else if (e->signal)
+        snprintf(out, n, "ended by signal %d (%s) after %" PRId64 " ms", e->signal,
+                 sigdescr_np(e->signal) ?: "?", e->uptime_ms);
+    else
+        snprintf(out, n, "exited with code %d after %" PRId64 " ms", e->code, e->uptime_ms);
+}
+
+static void lost_generation(struct vr_proc *p)
+{
+    p->ready = false;
+    vr_timer_disarm(p->ready_timer);
+    p->test = vr_uptest_free(p->test);
+}
+
+static void follow_shim(struct vr_proc *p, const struct vr_shim_state *s)
+{
+    char how[VR_PROC_MESSAGE_BYTES];
+
+    if (s->generation != p->generation || s->phase != VR_SHIM_RUNNING)
+        lost_generation(p);
+    p->state = *s;
+    describe_exit(&s->exit, how, sizeof(how));
+    switch (s->phase) {
+    case VR_SHIM_RUNNING:
+        if (p->generation == s->generation && p->ready)
+            return;
+        p->generation = s->generation;
+        if (p->adopting) {
+            p->since_us = s->started_us;
+            check_ready(p);
+            return;
+        }
+        /* An app that came back is in back-off until it is seen to be ready again. */
+        if (p->actual != VR_PROC_BACKOFF && p->actual != VR_PROC_FATAL)
+            set_actual(p, p->was_ready ? VR_PROC_BACKOFF : VR_PROC_STARTING);
+        watch_readiness(p);
+        break;
+    case VR_SHIM_STARTING:
+    case VR_SHIM_BACKOFF:
+        p->adopting = false;
+        if (s->exit.generation) {
+            set_message(p, "crashed", how);
+            set_actual(p, VR_PROC_BACKOFF);
+        }
+        break;
+    case VR_SHIM_FATAL:
+    case VR_SHIM_EXITED:
+        fatal(p, p->was_ready ? "crashed" : "exited", *s->why ? s->why : how);
+        break;
+    case VR_SHIM_STOPPED:
+    case VR_SHIM_STOPPING:
+        break;
+    }
+    changed(p);
+}
+
+/* The shim is gone without having been told: a new one takes the app over. */
+static void lost_shim(struct vr_proc *p)
+{
+    drop_shim(p);
+    if (p->stage == STAGE_STOPPING || p->adopt_tries++ >= VR_PROC_ADOPT_TRIES) {
+        clean(p);
+        return;
+    }
+    vr_warn(&p->log, "its shim died; a new one takes over");
+    launch(p, true);
+}
+
+static void shim_speaks(void *arg)
+{
+    struct vr_proc *p = arg;
+    struct vr_shim_event event;
+    struct vr_err err;
+    int r;
+
+    while (p->shim && (r = vr_shim_next(p->shim, &event, &err)) != 0) {
+        if (r < 0) {
+            lost_shim(p);
+            return;
+        }
+        if (event.kind == VR_SHIM_EVENT_STOPPED && p->stage == STAGE_STOPPING) {
+            p->state = event.state;
+            vr_ignore(vr_shim_quit(p->shim, NULL), "clean() copes with one that stays");
+            clean(p);
+            return;
+        }
+        if (event.kind == VR_SHIM_EVENT_STATE && p->stage == STAGE_UP)
+            follow_shim(p, &event.state);
+        else if (event.kind == VR_SHIM_EVENT_ERROR)
+            vr_warn(&p->log, "shim: %s", event.message);
+    }
+}
+
+/* ------------------------------------------------------------------ launching */
+
+static int resolve_user(struct vr_proc *p, struct vr_err *err)
+{
+    const char *run_as = text(p->want, "run_as");
+
+    return vr_user_find(*run_as ? run_as : "nobody", &p->uid, &p->gid, err);
+}
+
+static int read_volumes(struct vr_proc *p, struct vr_bundle_bind *binds, size_t *out_count,
+                        struct vr_err *err)
+{
+    const json_t *volumes = json_object_get(p->want, "volumes");
+    size_t i;
+    json_t *pair;
+
+    *out_count = 0;
+    if (json_array_size(volumes) > VR_BUNDLE_VOLUMES_MAX)
+        return vr_fail(err, VR_LIMIT, "more than %d volumes", VR_BUNDLE_VOLUMES_MAX);
+    json_array_foreach(volumes, i, pair) {
+        binds[i].source = json_string_value(json_array_get(pair, 0));
+        binds[i].target = json_string_value(json_array_get(pair, 1));
+        if (!binds[i].source || !binds[i].target)
+            return vr_fail(err, VR_INVALID, "volume %zu is not a pair of paths", i + 1);
+        *out_count = i + 1;
+    }
+    return 0;
+}
+
+/* Everything of the bundle but what must be computed; `binds` holds VR_BUNDLE_VOLUMES_MAX. */
+static int fill_spec(struct vr_proc *p, struct vr_bundle_bind *binds, struct vr_bundle_spec *spec,
+                     struct vr_err *err)
+{
+    *spec = (struct vr_bundle_spec){
+        .id = p->container,
+        .dir = p->dir,
+        .run_dir = p->run_dir,
+        .slug = p->slug_path,
+        .skeleton = p->agent->skeleton,
+        .shim_path = p->agent->config.shim,
+        .user_name = text(p->want, "run_as"),
+        .uid = p->uid,
+        .gid = p->gid,
+        .userns = p->userns,
+        .userns_base = (uint32_t)p->agent->config.userns_base,
+        .userns_count = (uint32_t)p->agent->config.userns_count,
+        .memory_bytes = number(p->want, "mem_limit", 0),
+        .memsw_bytes = number(p->want, "memsw_limit", 0),
+        .volumes = binds,
+        .command = text(p->want, "cmd"),
+        .port = (uint16_t)number(p->want, "port", 0),
+        .hostname = text(p->want, "name"),
+    };
+    return read_volumes(p, binds, &spec->volume_count, err);
+}
+
+/* The two secret texts; given. */
+static int make_texts(struct vr_proc *p, char **out_env, char **out_settings, struct vr_err *err)
+{
+    struct vr_env_spec env = {.env = json_object_get(p->want, "env"),
+                              .expand = vr_streq(text(p->want, "env_expand"), "shell")};
+    const json_t *settings = json_object_get(p->want, "settings");
+    int r;
+
+    r = vr_env_format(&env, out_env, err);
+    if (r < 0)
+        return vr_fail_in(err, r, "environment");
+    *out_settings = vr_yaml_dump(settings);
+    return 0;
+}
+
+static int write_bundle(struct vr_proc *p, struct vr_bundle *out, struct vr_err *err)
+{
+    struct vr_bundle_bind binds[VR_BUNDLE_VOLUMES_MAX];
+    vr_auto_free char *skeleton = NULL;
+    vr_auto_free char *env = NULL;
+    vr_auto_free char *settings = NULL;
+    struct vr_bundle_spec spec;
+    int r;
+
+    r = fill_spec(p, binds, &spec, err);
+    if (r == 0)
+        r = vr_skeleton_prepare(p->agent->skeleton,
+                                p->userns ? (uid_t)p->agent->config.userns_base : 0, &skeleton,
+                                err);
+    if (r == 0)
+        r = make_texts(p, &env, &settings, err);
+    if (r < 0)
+        return r;
+    spec.skeleton = skeleton;
+    spec.env_sh = env;
+    spec.settings_yaml = settings;
+    return vr_bundle_write(&spec, &p->agent->caps, out, err);
+}
+
+static int start_shim(struct vr_proc *p, bool adopt, struct vr_err *err)
+{
+    struct vr_bundle bundle = {0};
+    vr_auto_free char *runtime_root = vr_strf("%s/runtime", p->agent->config.run_dir);
+    struct vr_shim_spec spec = {
+        .dir = p->shim_dir,
+        .log = p->log_path,
+        .id = p->container,
+        .bundle = &bundle,
+        .caps = &p->agent->caps,
+        .runtime_root = runtime_root,
+        .uid = p->uid,
+        .gid = p->gid,
+        .max_restarts = (int)number(policy(p), "max_restarts", 5),
+        .restart_window_ms = number(policy(p), "restart_window_secs", 60) * 1000,
+    };
+    int r;
+
+    if (!adopt) {
+        r = write_bundle(p, &bundle, err);
+        if (r == 0 && *bundle.warning)
+            vr_warn(&p->log, "%s", bundle.warning);
+        if (r == 0)
+            r = vr_shim_configure(&spec, err);
+        vr_bundle_fini(&bundle);
+        if (r < 0)
+            return r;
+    }
+    r = vr_shim_start(p->agent->config.shim, p->shim_dir, adopt, err);
+    return r == -VR_BUSY ? 0 : r; /* one that runs there is what we want */
+}
+
+static int follow(struct vr_proc *p, struct vr_err *err)
+{
+    int r = vr_shim_connect(p->shim_dir, &p->shim, err);
+
+    if (r == 0)
+        r = vr_shim_subscribe(p->shim, err);
+    if (r < 0) {
+        p->shim = vr_shim_close(p->shim);
+        return r;
+    }
+    p->shim_watch = vr_watch_new(&p->agent->loop, vr_shim_fd(p->shim), shim_speaks, p);
+    return 0;
+}
+
+static bool port_is_ours(struct vr_proc *p)
+{
+    int64_t port = number(p->want, "port", 0);
+    char message[VR_PROC_MESSAGE_BYTES];
+    struct vr_listener who = {0};
+
+    if (port == 0 || vr_tcp_port_is_free("0.0.0.0", (uint16_t)port))
+        return true;
+    vr_ignore(vr_listen_check(p->agent->caps.cgroups, "/velociraptor/none", (uint16_t)port, &who,
+                              NULL),
+              "then the stranger has no name");
+    snprintf(message, sizeof(message), "port %" PRId64 " is taken by %s (pid %d)", port,
+             *who.comm ? who.comm : "another program", (int)who.pid);
+    fatal(p, "port_taken", message);
+    return false;
+}
+
+/* Start a shim, or have one take over what a dead one left, or just talk to one that lives. */
+static void launch(struct vr_proc *p, bool adopt)
+{
+    vr_auto_free char *log_dir = vr_strndup(p->log_path, strlen(p->log_path) - strlen("/log"));
+    struct vr_err err;
+    int r;
+
+    p->stage = STAGE_UP;
+    r = vr_fs_mkdir_p(log_dir, 0750, &err);
+    if (r == 0 && !vr_shim_is_alive(p->shim_dir)) {
+        if (!adopt && !port_is_ours(p))
+            return;
+        r = start_shim(p, adopt, &err);
+    }
+    if (r == 0)
+        r = follow(p, &err);
+    if (r < 0) {
+        fatal(p, "start_failed", err.msg);
+        return;
+    }
+    p->start_deadline =
+        vr_mono_add_ms(vr_mono_now(), number(policy(p), "start_timeout_secs", 60) * 1000);
+    if (!adopt)
+        set_actual(p, VR_PROC_STARTING);
+}
+
+static void slug_ready(void *arg, const char *path, const char *step, const struct vr_err *err)
+{
+    struct vr_proc *p = arg;
+
+    p->slug_wait = NULL;
+    if (p->stage != STAGE_SLUG)
+        return;
+    if (!path) {
+        p->stage = STAGE_UP;
+        fatal(p, vr_streq(step, "fetch") ? "fetch_failed" : "mount_failed", err->msg);
+        return;
+    }
+    free(p->slug_path);
+    p->slug_path = vr_strdup(path);
+    launch(p, p->adopting);
+}
+
+static void begin(struct vr_proc *p)
+{
+    struct vr_bundle_bind binds[VR_BUNDLE_VOLUMES_MAX];
+    char why[VR_BUNDLE_WARN_BYTES] = "";
+    struct vr_bundle_spec spec;
+    struct vr_err err;
+    uid_t uid;
+    gid_t gid;
+    int r;
+
+    free(p->log_tail);
+    p->log_tail = NULL;
+    set_message(p, "", "");
+    r = resolve_user(p, &err);
+    if (r == 0)
+        r = fill_spec(p, binds, &spec, &err);
+    if (r < 0) {
+        p->stage = STAGE_UP;
+        fatal(p, "start_failed", err.msg);
+        return;
+    }
+    p->userns = p->agent->config.userns_base && vr_bundle_wants_userns(&spec, &p->agent->caps, why);
+    if (*why)
+        vr_warn(&p->log, "%s", why);
+    uid = p->userns ? (uid_t)p->agent->config.userns_base + p->uid : p->uid;
+    gid = p->userns ? (gid_t)p->agent->config.userns_base + p->gid : p->gid;
+    p->stage = STAGE_SLUG;
+    if (!p->adopting)
+        set_actual(p, VR_PROC_FETCHING);
+    vr_slugs_prepare(p->agent->slugs, vr_proc_slug(p), uid, gid, slug_ready, p, &p->slug_wait);
+}
+
+/* ------------------------------------------------------------------ tests */
+
+static void tested(void *arg, bool passed, const json_t *results)
+{
+    struct vr_proc *p = arg;
+
+    p->test_done = number(p->want, "test_n", 0);
+    json_decref(p->test_report);
+    p->test_report = json_pack("{s:I, s:s, s:O}", "n", (json_int_t)p->test_done, "state",
+                               passed ? "passed" : "failed", "results", results);
+    if (!passed)
+        keep_log_tail(p);
+    p->test = vr_uptest_free(p->test);
+    changed(p);
+    reconcile(p);
+}
+
+static void test(struct vr_proc *p)
+{
+    struct vr_bundle_bind binds[VR_BUNDLE_VOLUMES_MAX];
+    vr_auto_free char *skeleton = NULL;
+    vr_auto_free char *env = NULL;
+    vr_auto_free char *settings = NULL;
+    struct vr_bundle_spec like;
+    struct vr_err err;
+    struct vr_uptest_spec spec = {.agent = p->agent,
+                                  .proc_id = p->id,
+                                  .number = number(p->want, "test_n", 0),
+                                  .proc_name = text(p->want, "proc_name"),
+                                  .address = text(p->want, "address"),
+                                  .like = &like,
+                                  .test_secs = number(policy(p), "test_secs", 60),
+                                  .fn = tested,
+                                  .arg = p};
+    int r;
+
+    r = fill_spec(p, binds, &like, &err);
+    if (r == 0)
+        r = vr_skeleton_prepare(p->agent->skeleton,
+                                p->userns ? (uid_t)p->agent->config.userns_base : 0, &skeleton,
+                                &err);
+    if (r == 0)
+        r = make_texts(p, &env, &settings, &err);
+    if (r < 0) {
+        fatal(p, "start_failed", err.msg);
+        return;
+    }
+    like.skeleton = skeleton;
+    like.env_sh = env;
+    like.settings_yaml = settings;
+    p->test = vr_uptest_start(&spec);
+}
+
+/* ------------------------------------------------------------------ wish and stage */
+
+static void reconcile(struct vr_proc *p)
+{
+    if (p->stage == STAGE_STOPPING)
+        return;
+    if (!p->runs_wanted) {
+        if (p->stage == STAGE_IDLE)
+            set_actual(p, VR_PROC_STOPPED);
+        else
+            stop(p);
+        return;
+    }
+    if (number(p->want, "restart_n", 0) > p->restart_done) {
+        p->restart_done = number(p->want, "restart_n", 0);
+        if (p->stage != STAGE_IDLE) {
+            p->restarting = true;
+            stop(p);
+            return;
+        }
+    }
+    if (p->stage == STAGE_IDLE) {
+        begin(p);
+        return;
+    }
+    if (p->actual == VR_PROC_RUNNING && p->ready && !p->test &&
+        number(p->want, "test_n", 0) > p->test_done)
+        test(p);
+}
+
+struct vr_proc *vr_proc_new(struct vr_agent *agent, const json_t *desired, bool found)
+{
+    struct vr_proc *p = vr_alloc(sizeof(*p));
+
+    p->agent = agent;
+    p->id = number(desired, "id", 0);
+    snprintf(p->id_text, sizeof(p->id_text), "%" PRId64, p->id);
+    snprintf(p->container, sizeof(p->container), "vr-%" PRId64, p->id);
+    vr_log_init(&p->log, &agent->log, "proc", p->id_text);
+    p->dir = vr_strf("%s/procs/%s", agent->config.state_dir, p->id_text);
+    p->run_dir = vr_strf("%s/procs/%s", agent->config.run_dir, p->id_text);
+    p->shim_dir = vr_strf("%s/shims/%s", agent->config.run_dir, p->id_text);
+    p->log_path = vr_proc_log_path(&agent->config, p->id);
+    p->since_us = vr_wall_now().us;
+    p->code = "";
+    p->ready_timer = vr_timer_new(&agent->loop, check_ready, p);
+    p->restart_done = number(desired, "restart_n", 0);
+    p->dirty = true;
+    p->want = json_deep_copy(desired);
+    p->runs_wanted = vr_streq(text(desired, "desired"), "run");
+    /* What was found goes on only if what it stands on is still there: not after a reboot. */
+    p->adopting = found && vr_slugs_is_mounted(agent->slugs, vr_proc_slug(p));
+    if (p->adopting)
+        begin(p);
+    else if (found)
+        clean(p);
+    else
+        reconcile(p);
+    return p;
+}
+
+struct vr_proc *vr_proc_free(struct vr_proc *p)
+{
+    if (!p)
+        return NULL;
+    vr_slugs_cancel(p->slug_wait);
+    p->test = vr_uptest_free(p->test);
+    p->cleaner = vr_task_free(p->cleaner);
+    p->ready_timer = vr_timer_free(p->ready_timer);
+    drop_shim(p);
+    json_decref(p->want);
+    json_decref(p->test_report);
+    free(p->log_tail);
+    free(p->slug_path);
+    free(p->dir);
+    free(p->run_dir);
+    free(p->shim_dir);
+    free(p->log_path);
+    free(p);
+    return NULL;
+}
+
+int64_t vr_proc_id(const struct vr_proc *p)
+{
+    return p->id;
+}
+
+enum vr_proc_actual vr_proc_actual(const struct vr_proc *p)
+{
+    return p->actual;
+}
+
+const char *vr_proc_slug(const struct vr_proc *p)
+{
+    return text(json_object_get(p->want, "slug"), "sha256");
+}
+
+void vr_proc_want(struct vr_proc *p, const json_t *desired)
+{
+    if (number(desired, "epoch", 0) != number(p->want, "epoch", 0))
+        p->dirty = true;
+    json_decref(p->want);
+    p->want = json_deep_copy(desired);
+    p->runs_wanted = vr_streq(text(desired, "desired"), "run");
+    reconcile(p);
+    if (p->dirty)
+        vr_link_changed(p->agent->link);
+}
+
+void vr_proc_stop(struct vr_proc *p)
+{
+    p->runs_wanted = false;
+    reconcile(p);
+}
+
+char *vr_proc_log_path(const struct vr_agent_config *config, int64_t id)
+{
+    return vr_strf("%s/logs/%" PRId64 "/log", config->state_dir, id);
+}
+
+/* ------------------------------------------------------------------ report */
+
+static json_t *report_exit(const struct vr_shim_exit *e)
+{
+    if (!e->generation)
+        return json_null();
+    return json_pack("{s:i, s:i, s:b, s:b, s:I, s:I, s:I}", "code", e->code, "signal", e->signal,
+                     "oom", e->is_oom, "known", e->is_known, "uptime_ms",
+                     (json_int_t)e->uptime_ms, "at_us", (json_int_t)e->at_us, "generation",
+                     (json_int_t)e->generation);
+}
+
+static void add_usage(struct vr_proc *p, json_t *out)
+{
+    struct vr_cgroup_usage use;
+
+    if (!p->shim || !*p->state.cgroup ||
+        vr_cgroup_usage(p->agent->caps.cgroups, p->state.cgroup, &use, NULL) < 0)
+        return;
+    vr_json_set(out, "rss_bytes", json_integer(use.memory_bytes));
+    vr_json_set(out, "cpu_us", json_integer(use.cpu_us));
+}
+
+json_t *vr_proc_report(struct vr_proc *p, bool all)
+{
+    json_t *out;
+
+    if (p->adopting || (!p->dirty && !all))
+        return NULL;
+    p->dirty = false;
+    out = json_pack("{s:I, s:I, s:s, s:I, s:I, s:I, s:I, s:s, s:s, s:o}", "id", (json_int_t)p->id,
+                    "epoch", (json_int_t)number(p->want, "epoch", 0), "actual",
+                    actual_names[p->actual], "since_us", (json_int_t)p->since_us, "pid",
+                    (json_int_t)p->state.pid, "generation", (json_int_t)p->state.generation,
+                    "restarts", (json_int_t)p->state.restarts, "message", p->message, "code",
+                    p->code, "exit", report_exit(&p->state.exit));
+    if (p->test_report)
+        vr_json_set(out, "test", json_incref(p->test_report));
+    if (p->log_tail)
+        vr_json_set(out, "log_tail", vr_json_text(p->log_tail, strlen(p->log_tail)));
+    add_usage(p, out);
+    return out;
+}

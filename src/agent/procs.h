@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: MIT */
+/* All procs of this host: reconciles the list that the server gives with what there is. */
+#ifndef VR_AGENT_PROCS_H
+#define VR_AGENT_PROCS_H
+
+#include "agent/agent.h"
+
+#include <jansson.h>
+
+struct vr_procs;
+
+#define VR_PROCS_MAX           2000
+#define VR_PROCS_LOGS_KEPT     300 /* log folders of procs that are gone, newest first */
+
+/** @agent borrowed. */
+struct vr_procs *vr_procs_new(struct vr_agent *agent);
+struct vr_procs *vr_procs_free(struct vr_procs *procs);
+
+/**
+ * Make it so. `list` is the protocol's procs[], whole. With `is_current` it comes from the server
+ * just now, so that what is not on it is stopped; without, it is the saved one of before a restart.
+ */
+void vr_procs_apply(struct vr_procs *procs, const json_t *list, bool is_current);
+
+/** Append the elements of a report: those that changed, or all. */
+void vr_procs_report(struct vr_procs *procs, json_t *out, bool all);
+
+/** Procs that are not stopped. */
+size_t vr_procs_active(const struct vr_procs *procs);
+
+/** Stop every proc: `vr down`. */
+void vr_procs_stop_all(struct vr_procs *procs);
+
+#endif

@@ -1,0 +1,286 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Asking for a rollout.
+ *
+ * Everything a rollout needs is copied into its row here, in the transaction of the request: what
+ * a user changes afterwards belongs to the next one. A rollback takes the frozen wish of the
+ * rollout that made the release, so that it comes back as it was.
+ */
+#include "engine/dispatch.h"
+
+#include "fmt/json.h"
+#include "model/merge.h"
+#include "model/name.h"
+#include "store/app.h"
+#include "store/build.h"
+#include "store/buildpack.h"
+#include "store/ingredient.h"
+#include "store/pool.h"
+#include "store/release.h"
+#include "store/rollout.h"
+#include "store/swarm.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+#define DONE_LOOKED_AT 200 /* ended rollouts that a rollback may go back to */
+
+/* ------------------------------------------------------------------ the wish */
+
+static json_t *parsed(const char *text)
+{
+    json_t *value = NULL;
+
+    if (vr_str_is_empty(text) || vr_json_parse(vr_str(text), VR_JSON_BYTES, &value, NULL) < 0)
+        return json_object();
+    return value;
+}
+
+static int add_buildpacks(struct vr_tx *tx, const struct vr_app_row *app, json_t *wish,
+                          struct vr_err *err)
+{
+    VR_ROWS(buildpack) all = {0};
+    json_t *list = json_array();
+    int r = vr_store_buildpack_list(tx, &all, err);
+
+    for (size_t i = 0; i < all.n && r == 0; i++)
+        if (!app->buildpack_id || all.v[i].id == app->buildpack_id)
+            vr_json_push(list, json_pack("{s:s, s:s}", "url", all.v[i].repo_url, "type",
+                                         all.v[i].repo_type));
+    if (r == 0 && json_array_size(list) == 0)
+        r = vr_fail(err, VR_INVALID, "app '%s': there is no buildpack to build it with", app->name);
+    vr_json_set(wish, "buildpacks", list);
+    return r;
+}
+
+/* Config and environment of the swarm and its ingredients, in the contract's order. */
+static int merge(struct vr_tx *tx, const struct vr_swarm_row *swarm, json_t **out_config,
+                 json_t **out_env, struct vr_err *err)
+{
+    VR_ROWS(ingredient) rows = {0};
+    vr_auto_json json_t *own_config = parsed(swarm->config_json);
+    vr_auto_json json_t *own_env = parsed(swarm->env_json);
+    vr_auto_json json_t *held = json_array(); /* owns what `list` borrows */
+    vr_auto_free struct vr_merge_ingredient *list = NULL;
+    int r = vr_store_ingredient_list_of_swarm(tx, swarm->id, &rows, err);
+
+    if (r < 0)
+        return r;
+    list = vr_alloc_array(rows.n, sizeof(*list));
+    for (size_t i = 0; i < rows.n; i++) {
+        list[i] = (struct vr_merge_ingredient){.name = rows.v[i].name,
+                                               .config = parsed(rows.v[i].config_json),
+                                               .env = parsed(rows.v[i].env_json)};
+        vr_json_push(held, (json_t *)list[i].config);
+        vr_json_push(held, (json_t *)list[i].env);
+    }
+    *out_config = vr_merge_config(list, rows.n, own_config);
+    *out_env = vr_merge_env(NULL, list, rows.n, own_env);
+    return 0;
+}
+
+static int make_wish(struct vr_tx *tx, const struct vr_swarm_row *swarm, json_t **out,
+                     struct vr_err *err)
+{
+    VR_ROW(app) app = {0};
+    vr_auto_json json_t *wish = json_object();
+    json_t *config = NULL, *env = NULL;
+    int r;
+
+    r = vr_store_app_find_id(tx, swarm->app_id, &app, err);
+    if (r == 0)
+        r = add_buildpacks(tx, &app, wish, err);
+    if (r == 0)
+        r = merge(tx, swarm, &config, &env, err);
+    if (r < 0)
+        return r;
+    vr_json_set(wish, "app", json_string(app.name));
+    vr_json_set(wish, "repo_url", json_string(app.repo_url));
+    vr_json_set(wish, "repo_type", json_string(app.repo_type));
+    vr_json_set(wish, "stack", json_string("host"));
+    vr_json_set(wish, "config", config);
+    vr_json_set(wish, "env", env);
+    vr_json_set(wish, "volumes", parsed(swarm->volumes_json));
+    vr_json_set(wish, "run_as", json_string(vr_merge_normal_run_as(swarm->run_as)));
+    vr_json_set(wish, "mem_limit", vr_json_str_or_null(vr_merge_normal_text(swarm->mem_limit)));
+    vr_json_set(wish, "memsw_limit",
+                vr_json_str_or_null(vr_merge_normal_text(swarm->memsw_limit)));
+    *out = vr_take(wish);
+    return 0;
+}
+
+int vr_dispatch_wish(struct vr_tx *tx, int64_t swarm_id, json_t **out, struct vr_err *err)
+{
+    VR_ROW(swarm) swarm = {0};
+    int r = vr_store_swarm_find_id(tx, swarm_id, &swarm, err);
+
+    return r < 0 ? r : make_wish(tx, &swarm, out, err);
+}
+
+int vr_dispatch_refresh_merged(struct vr_tx *tx, int64_t swarm_id, struct vr_err *err)
+{
+    VR_ROW(swarm) swarm = {0};
+    vr_auto_json json_t *config = NULL;
+    vr_auto_json json_t *env = NULL;
+    vr_auto_free char *config_text = NULL;
+    vr_auto_free char *env_text = NULL;
+    int r = vr_store_swarm_find_id(tx, swarm_id, &swarm, err);
+
+    if (r == 0)
+        r = merge(tx, &swarm, &config, &env, err);
+    if (r < 0)
+        return r;
+    config_text = vr_json_dump_sorted(config);
+    env_text = vr_json_dump_sorted(env);
+    return vr_store_swarm_set_merged(tx, swarm_id, config_text, env_text, err);
+}
+
+/* ------------------------------------------------------------------ kinds */
+
+/* Take over what an earlier rollout ran, wish included. */
+static void take_release(struct vr_rollout_row *row, const struct vr_rollout_row *from)
+{
+    row->tag = vr_strdup(from->tag);
+    row->commit_id = vr_strdup(from->commit_id);
+    row->build_id = from->build_id;
+    row->release_id = from->release_id;
+    row->wish_json = vr_strdup(from->wish_json);
+    row->resolve_json = vr_strdup(from->resolve_json);
+}
+
+static int freeze_dispatch(struct vr_tx *tx, const struct vr_swarm_row *swarm,
+                           struct vr_rollout_row *row, struct vr_err *err)
+{
+    vr_auto_json json_t *wish = NULL;
+    int r;
+
+    if (vr_str_is_empty(swarm->tag))
+        return vr_fail(err, VR_INVALID, "swarm '%s-%s-%s' has no version to dispatch",
+                       swarm->app_name, swarm->config_name, swarm->proc_name);
+    r = vr_name_check(VR_NAME_TAG, swarm->tag, err);
+    if (r == 0)
+        r = make_wish(tx, swarm, &wish, err);
+    if (r < 0)
+        return r;
+    row->tag = vr_strdup(swarm->tag);
+    row->commit_id = vr_strdup("");
+    row->wish_json = vr_json_dump_sorted(wish);
+    row->resolve_json = vr_strdup("{}");
+    return 0;
+}
+
+static int freeze_current(struct vr_tx *tx, const struct vr_swarm_row *swarm,
+                          struct vr_rollout_row *row, struct vr_err *err)
+{
+    VR_ROW(rollout) current = {0};
+    int r;
+
+    if (!swarm->current_rollout)
+        return vr_fail(err, VR_NOT_FOUND, "swarm '%s-%s-%s' was never swarmed: nothing of it runs",
+                       swarm->app_name, swarm->config_name, swarm->proc_name);
+    r = vr_store_rollout_find(tx, swarm->current_rollout, &current, err);
+    if (r == 0)
+        take_release(row, &current);
+    return r;
+}
+
+/* The newest done rollout of another release than the current one, or of the one asked for. */
+static int freeze_rollback(struct vr_tx *tx, const struct vr_dispatch_spec *spec,
+                           const struct vr_swarm_row *swarm, struct vr_rollout_row *row,
+                           struct vr_err *err)
+{
+    VR_ROWS(rollout) done = {0};
+    int64_t current = 0;
+    int r = vr_store_rollout_list_done(tx, swarm->id, DONE_LOOKED_AT, &done, err);
+
+    if (r < 0)
+        return r;
+    for (size_t i = 0; i < done.n; i++)
+        if (vr_streq(done.v[i].id, swarm->current_rollout))
+            current = done.v[i].release_id;
+    for (size_t i = 0; i < done.n; i++) {
+        const struct vr_rollout_row *candidate = &done.v[i];
+
+        if (spec->release_id ? candidate->release_id != spec->release_id
+                             : candidate->release_id == current)
+            continue;
+        take_release(row, candidate);
+        return 0;
+    }
+    if (spec->release_id)
+        return vr_fail(err, VR_NOT_FOUND,
+                       "release %" PRId64 " never served in swarm '%s-%s-%s'", spec->release_id,
+                       swarm->app_name, swarm->config_name, swarm->proc_name);
+    return vr_fail(err, VR_NOT_FOUND, "swarm '%s-%s-%s' has no earlier release to go back to",
+                   swarm->app_name, swarm->config_name, swarm->proc_name);
+}
+
+/* ------------------------------------------------------------------ dispatch */
+
+static int supersede_queued(struct vr_tx *tx, const struct vr_dispatch_spec *spec,
+                            struct vr_err *err)
+{
+    VR_ROWS(rollout) open = {0};
+    int r = vr_store_rollout_list_open(tx, spec->swarm_id, &open, err);
+
+    for (size_t i = 0; i < open.n && r == 0; i++)
+        if (vr_streq(open.v[i].state, "queued"))
+            r = vr_store_rollout_end(tx, open.v[i].id, "superseded", spec->now, err);
+    return r;
+}
+
+static int take_pool(struct vr_tx *tx, const struct vr_swarm_row *swarm, int64_t *out,
+                     struct vr_err *err)
+{
+    *out = 0;
+    if (vr_str_is_empty(swarm->pool))
+        return 0;
+    return vr_store_pool_take(tx, swarm->balancer_id, swarm->pool, swarm->id, out, err);
+}
+
+static int freeze(struct vr_tx *tx, const struct vr_dispatch_spec *spec,
+                  const struct vr_swarm_row *swarm, struct vr_rollout_row *row, struct vr_err *err)
+{
+    switch (spec->kind) {
+    case VR_DISPATCH:
+        return freeze_dispatch(tx, swarm, row, err);
+    case VR_ROLLBACK:
+        return freeze_rollback(tx, spec, swarm, row, err);
+    case VR_SCALE:
+    case VR_RESTART:
+        return freeze_current(tx, swarm, row, err);
+    case VR_HEAL:
+    case VR_MOVE:
+        break;
+    }
+    return vr_fail(err, VR_BUG, "kind '%s' is not asked for by users", vr_kind_name(spec->kind));
+}
+
+int vr_dispatch(struct vr_tx *tx, const struct vr_dispatch_spec *spec, char **out_id,
+                struct vr_err *err)
+{
+    VR_ROW(swarm) swarm = {0};
+    VR_ROW(rollout) row = {0};
+    int r;
+
+    r = vr_store_swarm_find_id(tx, spec->swarm_id, &swarm, err);
+    if (r == 0)
+        r = freeze(tx, spec, &swarm, &row, err);
+    if (r == 0)
+        r = take_pool(tx, &swarm, &row.pool_id, err);
+    if (r == 0)
+        r = supersede_queued(tx, spec, err);
+    if (r < 0)
+        return r;
+    row.swarm_id = swarm.id;
+    row.kind = vr_strdup(vr_kind_name(spec->kind));
+    row.user_id = spec->user_id;
+    row.state = vr_strdup("queued");
+    row.proc_name = vr_strdup(swarm.proc_name);
+    row.config_name = vr_strdup(swarm.config_name);
+    row.size = swarm.size;
+    row.squad_id = swarm.squad_id;
+    row.policy_json = vr_strdup(swarm.policy_json);
+    row.created_us = spec->now.us;
+    return vr_store_rollout_insert(tx, &row, out_id, err);
+}

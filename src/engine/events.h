@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: MIT */
+/* What a rollout tells the world: events of the contract's stream and of our own. */
+#ifndef VR_ENGINE_EVENTS_H
+#define VR_ENGINE_EVENTS_H
+
+#include "engine/snapshot.h"
+
+#include <jansson.h>
+
+/** A rollout came to a step (kind `rollout`). @message may be NULL */
+void vr_events_rollout(struct vr_tx *tx, const struct vr_snapshot *snap, const char *rollout,
+                       const char *step, const char *message);
+
+/** It ended: the contract's "finished" or failure event, and one of kind `rollout`. */
+void vr_events_end(struct vr_tx *tx, const struct vr_snapshot *snap, const char *rollout,
+                   const char *result);
+
+/** A pool was published with these nodes. */
+void vr_events_routed(struct vr_tx *tx, const struct vr_snapshot *snap, int64_t pool,
+                      const json_t *nodes);
+
+#endif
