@@ -131,7 +131,7 @@ int vr_blob_commit(struct vr_blob_writer *w, const char *sha256, struct vr_blob_
     w->finished = true;
     vr_hash_finish(w->sha256, name.sha256);
     vr_hash_finish(w->md5, name.md5);
-    if (sha256 && strcmp(sha256, name.sha256))
+    if (sha256 && strcmp(sha256, name.sha256) != 0)
         return vr_fail(err, VR_PARSE, "content has SHA-256 %s instead of %s", name.sha256, sha256);
     r = w->blobs->driver->commit(w->blobs->store, w->part, name.sha256, err);
     if (r < 0)
@@ -209,7 +209,7 @@ int vr_blob_verify(struct vr_blobs *blobs, const char *sha256, struct vr_err *er
         vr_hash_add(hash, bytes, (size_t)n);
     }
     vr_hash_finish(hash, found);
-    if (strcmp(found, sha256))
+    if (strcmp(found, sha256) != 0)
         return vr_fail(err, VR_PARSE, "blob %s is damaged", sha256);
     return 0;
 }

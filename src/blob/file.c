@@ -225,7 +225,7 @@ static int each_in(struct store *store, const char *shard, vr_blob_fn fn, void *
     if (!dir)
         return vr_fail_sys(err, "read blob store '%s/%s'", store->folder, shard);
     while (!r && (e = readdir(dir))) {
-        int64_t bytes;
+        int64_t bytes = 0;
 
         /* Others may delete meanwhile. */
         if (vr_blob_is_key(e->d_name) && !file_size(store, e->d_name, &bytes, NULL))

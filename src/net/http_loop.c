@@ -195,8 +195,10 @@ struct vr_http_loop *vr_http_loop_free(struct vr_http_loop *http)
 {
     if (!http)
         return NULL;
-    while (http->first)
-        transfer_free(http->first);
+    for (struct vr_http_transfer *t = http->first, *next; t; t = next) {
+        next = t->next;
+        transfer_free(t);
+    }
     /* libcurl still asks to forget the sockets of idle connections in here. */
     http->freed = true;
     curl_multi_cleanup(http->multi);

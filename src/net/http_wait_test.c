@@ -357,7 +357,8 @@ TEST(sse_follow__three_events_then_the_end__returns_the_headers)
     pthread_t thread;
 
     CHECK(fixture_start(&f, 0, NULL, NULL));
-    call.url = url = vr_strf("%s/events", f.base);
+    url = vr_strf("%s/events", f.base);
+    call.url = url;
     CHECK(!pthread_create(&thread, NULL, send_three, &f));
     CHECK(!vr_sse_follow(client, &call, "4", on_event, &t, &result, NULL));
     pthread_join(thread, NULL);
@@ -388,7 +389,8 @@ TEST(events__silence__is_filled_with_comments)
     struct vr_mono begun = vr_mono_now();
 
     CHECK(fixture_start(&f, 0, NULL, NULL));
-    call.url = url = vr_strf("%s/events", f.base);
+    url = vr_strf("%s/events", f.base);
+    call.url = url;
     CHECK(!vr_http_call(client, &call, &result, NULL));
     CHECK(vr_mono_ms_between(begun, vr_mono_now()) >= 600);
     CHECK_STR(vr_buf_text(&got), ":\n\n:\n\n");

@@ -255,7 +255,7 @@ pid_t vr_fs_lock_owner(const char *path)
 
     if (fd < 0 || fcntl(fd, F_OFD_GETLK, &lock) < 0 || lock.l_type == F_UNLCK)
         return 0;
-    if (vr_fd_read_all(fd, PID_TEXT_BYTES, &text, &len, NULL) < 0)
+    if (vr_fd_read_all(fd, PID_TEXT_BYTES, &text, &len, NULL) < 0 || !text)
         return 0;
     if (vr_parse_u64((struct vr_str){text, strcspn(text, "\n")}, 1, INT32_MAX, &pid, NULL) < 0)
         return 0;

@@ -14,6 +14,7 @@
 #include "core/clock.h"
 #include "core/str.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
@@ -200,7 +201,7 @@ static int find_program(const char *name, const char *const *envp, char **out, s
     bool denied = false;
 
     if (strchr(name, '/')) {
-        *out = vr_strdup(name);
+        *out = vr_strf("%s", name);
         return 0;
     }
     for (const char *p = path ? path : DEFAULT_PATH, *end; *name && p; p = *end ? end + 1 : NULL) {
@@ -291,6 +292,7 @@ int vr_spawn(const struct vr_spawn_spec *spec, struct vr_child *out, struct vr_e
     r = find_program(spec->argv[0], l.envp, &program, err);
     if (r < 0)
         return r;
+    assert(program);
     l.program = program;
     if (pipe2(report, O_CLOEXEC) < 0)
         return vr_fail_sys(err, "start '%s': pipe", spec->argv[0]);

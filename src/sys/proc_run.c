@@ -293,7 +293,7 @@ static const char *last_line(char *text)
 
 int vr_run_ok(const struct vr_spawn_spec *spec, int64_t timeout_ms, struct vr_err *err)
 {
-    struct vr_run_result result;
+    struct vr_run_result result = {{0}, NULL, NULL};
     char ended[64];
     const char *line;
     int r;
