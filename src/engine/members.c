@@ -104,6 +104,13 @@ static struct vr_wall drain_began(const struct vr_plan_pool *pool, const struct 
     return t;
 }
 
+bool plan_is_unrouted(const struct plan *p, const struct vr_plan_proc *proc)
+{
+    const struct vr_plan_pool *pool = plan_pool(p, proc->pool);
+
+    return !pool || (!is_published(pool, proc->id) && plan_is_confirmed(p, pool->id));
+}
+
 /*
  * Unknown connections count as open ones, so that the first figure after the confirmation is
  * waited for: a driver that confirms only when its old workers are gone reports 0.
@@ -114,7 +121,7 @@ bool plan_is_out(struct plan *p, const struct vr_plan_proc *proc)
 
     if (!pool || !proc->left_at.us)
         return true;
-    if (is_published(pool, proc->id) || !plan_is_confirmed(p, pool->id))
+    if (!plan_is_unrouted(p, proc))
         return false;
     if (plan_is_unknown(proc) || proc->actual != VR_RUNNING || proc->connections == 0)
         return true;
@@ -126,7 +133,7 @@ static bool is_left_over(const struct plan *p, const struct vr_plan_pool *pool)
 {
     const struct vr_plan_snapshot *s = p->snap;
 
-    if (pool->member_count || s->queued_pool == pool->id ||
+    if (pool->member_count || s->queued_pool == pool->id || s->wished_pool == pool->id ||
         (s->current && s->current->pool == pool->id) ||
         (s->active && s->active->frozen.pool == pool->id))
         return false;

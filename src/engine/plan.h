@@ -190,7 +190,7 @@ struct vr_plan_snapshot {
     const struct vr_plan_frozen *current; /* last rollout that ended done, or NULL */
     const struct vr_plan_active *active;  /* or NULL */
     const char *queued;                   /* id of the newest waiting rollout, or NULL */
-    int64_t queued_pool;                  /* that it names */
+    int64_t queued_pool, wished_pool;     /* named by it and by the swarm row: kept if empty */
     struct vr_plan_host *hosts;
     size_t host_count;
     const struct vr_plan_proc *procs; /* every proc of the swarm that is not stopped, by id */

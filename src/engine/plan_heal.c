@@ -79,7 +79,7 @@ static bool is_past_bearing(struct plan *p, const struct vr_plan_proc *proc)
     int32_t restarts = proc->unhealthy_restarts;
 
     if (!runs_here(proc) || proc->passed || is_judged_by_rollout(p, proc) ||
-        restarts >= p->snap->policy.max_restarts || !plan_is_confirmed(p, proc->pool))
+        restarts >= p->snap->policy.max_restarts || !plan_is_unrouted(p, proc))
         return false;
     if (!since.us && proc->tested == VR_TESTED_FAILED)
         since = proc->running_since;

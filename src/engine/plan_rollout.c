@@ -197,8 +197,10 @@ static void finish(struct plan *p)
     a = plan_act(p, VR_PLAN_END);
     a->result = result_of(p->active->phase);
     a->rollout_kind = kind;
-    if ((kind == VR_HEAL || kind == VR_MOVE) && a->result != VR_RESULT_DONE) {
-        a->heal_failures = p->snap->heal_failures + (a->result == VR_RESULT_FAILED);
+    /* What reached its goal only in part waits too, lest it be tried again at once. */
+    if ((kind == VR_HEAL || kind == VR_MOVE) &&
+        (a->result != VR_RESULT_DONE || p->ready < p->size || p->old_admitted)) {
+        a->heal_failures = p->snap->heal_failures + 1;
         a->heal_after = plan_after(p->snap->now, heal_wait_secs(p->snap->heal_failures));
     }
 }
@@ -658,21 +660,26 @@ static bool is_not_routed(struct plan *p)
     return !plan_is_confirmed(p, p->goal->pool);
 }
 
+/* In step drain it is the generation without the old procs that is awaited. */
 static void wait_for_route(struct plan *p)
 {
-    enter(p, VR_STEP_ROUTE);
+    if (!p->active || p->active->step != VR_STEP_DRAIN)
+        enter(p, VR_STEP_ROUTE);
 }
 
-/* All, once the goal serves; before that, only what exceeds the larger of the generations. */
+/*
+ * All, once the goal serves; before that, those that do not serve anyway, and what exceeds the
+ * larger of the generations.
+ */
 static size_t count_leaving(const struct plan *p)
 {
     size_t larger = p->size, all = p->ready + p->old_serving;
 
     if (p->ready >= p->size)
-        return p->old_serving;
+        return p->old_admitted;
     if (p->snap->current && (size_t)p->snap->current->size > larger)
         larger = (size_t)p->snap->current->size;
-    return all > larger ? all - larger : 0;
+    return p->old_admitted - p->old_serving + (all > larger ? all - larger : 0);
 }
 
 static bool are_old_to_unadmit(struct plan *p)

@@ -34,6 +34,12 @@ const struct vr_plan_command *plan_command_of(const struct plan *p, const struct
     return NULL;
 }
 
+bool plan_serves(const struct vr_plan_proc *proc)
+{
+    return proc->admitted && proc->passed && proc->desired == VR_RUN &&
+           (proc->actual == VR_RUNNING || plan_is_unknown(proc));
+}
+
 static bool is_being_destroyed(const struct plan *p, const struct vr_plan_proc *proc)
 {
     const struct vr_plan_command *c = plan_command_of(p, proc);
@@ -98,11 +104,15 @@ static int worth(const struct plan *p, const struct vr_plan_proc *proc)
 {
     int w = 0;
 
+    if (p->role[proc - p->snap->procs] == ROLE_OLD && plan_serves(proc))
+        w += 64; /* of those that leave, the idle ones go first */
     if (!p->forward && !plan_is_new(p, proc))
+        w += 32;
+    if (plan_serves(proc))
         w += 16;
-    if (proc->host->active)
+    if (!plan_is_unknown(proc))
         w += 8;
-    if (proc->admitted && proc->passed && !plan_is_unknown(proc))
+    if (proc->host->active)
         w += 4;
     if (!plan_is_new(p, proc))
         w += 2;
@@ -167,11 +177,12 @@ static void count(struct plan *p)
         p->ready += p->role[i] == ROLE_KEEP && is_ready(p, &procs[i]);
     for (size_t i = 0; i < p->snap->proc_count; i++) {
         if (p->role[i] == ROLE_LOST && p->ready >= p->size)
-            p->role[i] = ROLE_OLD; /* has been replaced */
+            p->role[i] = ROLE_OLD; /* it has been replaced */
         if (p->role[i] != ROLE_OLD)
             continue;
         p->old += !plan_is_unknown(&procs[i]);
-        p->old_serving += procs[i].admitted;
+        p->old_admitted += procs[i].admitted;
+        p->old_serving += plan_serves(&procs[i]);
     }
 }
 

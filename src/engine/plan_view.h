@@ -43,7 +43,8 @@ struct plan {
     size_t keep;          /* procs of role keep, at most `size` */
     size_t ready;         /* of these, those that serve (or were stopped by a user) */
     size_t old;           /* of role old, on hosts that can be reached */
-    size_t old_serving;   /* of role old and admitted */
+    size_t old_admitted;  /* of role old and admitted */
+    size_t old_serving;   /* of these, those that do serve */
     size_t missing;       /* to be placed now */
     size_t *picks;        /* hosts for them */
     size_t pick_count;
@@ -76,6 +77,8 @@ void plan_view_fini(struct plan *p);
 bool plan_is_new(const struct plan *p, const struct vr_plan_proc *proc);
 /** Its host is lost, or was and has not synced: nothing is known of it. */
 bool plan_is_unknown(const struct vr_plan_proc *proc);
+/** Does it take traffic, or its host is lost and it did? */
+bool plan_serves(const struct vr_plan_proc *proc);
 /** The pending command on a proc, or NULL. */
 const struct vr_plan_command *plan_command_of(const struct plan *p,
                                               const struct vr_plan_proc *proc);
@@ -95,6 +98,8 @@ bool plan_holds_on(const struct vr_plan_snapshot *snap, const struct vr_plan_pro
 const struct vr_plan_pool *plan_pool(const struct plan *p, int64_t id);
 /** Has every balancer host of the pool confirmed its generation? 0 and `none` have. */
 bool plan_is_confirmed(const struct plan *p, int64_t pool);
+/** Does no live balancer host send to it any more? */
+bool plan_is_unrouted(const struct plan *p, const struct vr_plan_proc *proc);
 /** May it be signalled: no live balancer host sends to it, and its requests had time to end. */
 bool plan_is_out(struct plan *p, const struct vr_plan_proc *proc);
 void plan_pools(struct plan *p);
