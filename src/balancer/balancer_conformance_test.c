@@ -364,6 +364,18 @@ static void program_outlives_us_and_is_restarted(const char *driver)
     CHECK(only(&t, "shop.x", "three", NULL) && only(&t, "blog.v2.x", "two", NULL));
 }
 
+static void first_pool_made_stays_the_default(const char *driver)
+{
+    char body[TEST_BODY_BYTES];
+    BENCH(t, driver);
+
+    CHECK(apply(&t, NULL, "1") == 0 && await_confirmed(&t, "blog.v2"));
+    CHECK(apply(&t, "0", "1") == 0 && await_confirmed(&t, "shop")); /* shop is listed first */
+    CHECK_STR(who(&t, "other.x", body), "two");
+    CHECK(reopen(&t) && apply(&t, "0", "1") == 0 && await_confirmed(&t, "shop"));
+    CHECK_STR(who(&t, "other.x", body), "two");
+}
+
 static void bad_options_keep_the_old_program(const char *driver)
 {
     char body[TEST_BODY_BYTES];
@@ -552,6 +564,7 @@ ALL_DRIVERS(pools_and_hosts)
 ALL_DRIVERS(swaps_under_load)
 ALL_DRIVERS(long_request_survives_drain)
 ALL_DRIVERS(program_outlives_us_and_is_restarted)
+ALL_DRIVERS(first_pool_made_stays_the_default)
 ALL_DRIVERS(bad_options_keep_the_old_program)
 
 TEST(none__pools_and_hosts)

@@ -30,7 +30,8 @@
 #define COMM               "nginx"
 #define CONFIG_FILE        "nginx.conf"
 #define HOSTS_FILE         "hosts.conf"
-#define OWNED_FILE         "owned-pools" /* one name a line: files that are ours to remove */
+#define DEFAULT_MARK       "  default \"" /* in it, before the default pool */
+#define OWNED_FILE         "owned-pools"  /* one name a line: files that are ours to remove */
 #define RELOAD_INTERVAL_MS 1000
 #define CONFIRM_WAIT_MS    1500 /* of one sync; a later one goes on waiting */
 #define RETRY_MS           2000
@@ -168,15 +169,34 @@ static void write_upstream(const struct vr_balancer_pool_view *pool, const char 
     vr_buf_addf(b, "%s}\n", n ? "" : "  " EMPTY_SERVER "\n");
 }
 
+/* The default pool: the configured one, else the one that the hosts file has for as long as it
+ * exists, else the first. */
+static char *choose_fallback(const struct nginx *x, const struct vr_balancer_view *view)
+{
+    vr_auto_free char *path = vr_strf("%s/" HOSTS_FILE, x->dir);
+    vr_auto_free char *text = NULL;
+    char *name;
+    size_t n;
+
+    if (x->default_pool)
+        return vr_strdup(x->default_pool);
+    if (!vr_fs_read(path, VR_NGINX_FILE_BYTES, &text, &n, NULL) &&
+        (name = strstr(text, DEFAULT_MARK))) {
+        name += strlen(DEFAULT_MARK);
+        name[strcspn(name, "\"")] = '\0';
+        if (vr_balancer_pool_find(view, name))
+            return vr_strdup(name);
+    }
+    return vr_strdup(view->pool_count ? view->pools[0].name : NULL);
+}
+
 static void write_hosts(const struct nginx *x, const struct vr_balancer_view *view,
                         struct vr_buf *b)
 {
-    const char *fallback = x->default_pool;
+    vr_auto_free char *fallback = choose_fallback(x, view);
 
-    if (!fallback && view->pool_count)
-        fallback = view->pools[0].name;
     vr_buf_add(b, "map $host $vr_pool {\n  hostnames;\n");
-    vr_buf_addf(b, "  default \"%s\";\n",
+    vr_buf_addf(b, DEFAULT_MARK "%s\";\n",
                 fallback && vr_balancer_pool_find(view, fallback) ? fallback : "");
     for (size_t i = 0; i < view->pool_count; i++)
         vr_buf_addf(b, "  %s %s;\n  %s.* %s;\n", view->pools[i].name, view->pools[i].name,
