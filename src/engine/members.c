@@ -9,12 +9,33 @@
  */
 #include "engine/plan_view.h"
 
+static bool is_published(const struct vr_plan_pool *pool, int64_t proc)
+{
+    for (size_t i = 0; i < pool->member_count; i++)
+        if (pool->members[i] == proc)
+            return true;
+    return false;
+}
+
+static const struct vr_plan_pool *find_pool(const struct vr_plan_snapshot *snap, int64_t id)
+{
+    for (size_t i = 0; i < snap->pool_count; i++)
+        if (snap->pools[i].id == id)
+            return &snap->pools[i];
+    return NULL;
+}
+
+/* Who has left the pool once while unknown does not return before it is known, in a new epoch. */
 bool plan_holds_on(const struct vr_plan_snapshot *snap, const struct vr_plan_proc *proc)
 {
+    const struct vr_plan_pool *pool = find_pool(snap, proc->pool);
+
+    if (pool && !is_published(pool, proc->id))
+        return false;
     return snap->mass_loss || proc->check == VR_CHECK_UP;
 }
 
-static bool is_member(const struct vr_plan_snapshot *snap, const struct vr_plan_proc *proc)
+bool plan_serves(const struct vr_plan_snapshot *snap, const struct vr_plan_proc *proc)
 {
     if (!proc->admitted || !proc->passed || proc->desired != VR_RUN)
         return false;
@@ -30,7 +51,7 @@ size_t vr_plan_members(const struct vr_plan_snapshot *snap, int64_t pool, int64_
     for (size_t i = 0; i < snap->proc_count; i++) {
         const struct vr_plan_proc *proc = &snap->procs[i];
 
-        if (proc->pool == pool && is_member(snap, proc))
+        if (proc->pool == pool && plan_serves(snap, proc))
             out[n++] = proc->id;
     }
     return n;
@@ -38,10 +59,7 @@ size_t vr_plan_members(const struct vr_plan_snapshot *snap, int64_t pool, int64_
 
 const struct vr_plan_pool *plan_pool(const struct plan *p, int64_t id)
 {
-    for (size_t i = 0; i < p->snap->pool_count; i++)
-        if (p->snap->pools[i].id == id)
-            return &p->snap->pools[i];
-    return NULL;
+    return find_pool(p->snap, id);
 }
 
 static bool is_lost(const struct vr_plan_host *host)
@@ -83,14 +101,6 @@ bool plan_is_confirmed(const struct plan *p, int64_t id)
             return false;
     }
     return true;
-}
-
-static bool is_published(const struct vr_plan_pool *pool, int64_t proc)
-{
-    for (size_t i = 0; i < pool->member_count; i++)
-        if (pool->members[i] == proc)
-            return true;
-    return false;
 }
 
 /* When the last balancer host stopped sending to a proc that has left. */

@@ -286,8 +286,9 @@ static bool is_awaited(const struct plan *p, size_t i)
     const struct vr_plan_proc *proc = &p->snap->procs[i];
     const struct vr_plan_command *c = plan_command_of(p, proc);
 
-    if (p->role[i] != ROLE_KEEP || proc->desired == VR_HELD || plan_is_unknown(proc) ||
-        (c && c->kind == VR_CMD_STOP))
+    if (p->role[i] != ROLE_KEEP || proc->desired == VR_HELD || (c && c->kind == VR_CMD_STOP))
+        return false;
+    if (plan_is_unknown(proc) && plan_serves(p->snap, proc))
         return false;
     if (!p->forward)
         return p->old_serving > 0;
@@ -781,9 +782,11 @@ bool plan_settle(struct plan *p)
     return plan_first_match(p, settle_rules, VR_COUNT(settle_rules));
 }
 
+/* Scaling is done when all are placed and proved: sick ones of before are for healing. */
 static bool is_complete(const struct plan *p)
 {
-    return p->keep >= p->size || is_partial_fine(p);
+    return p->ready >= p->size || is_partial_fine(p) ||
+           (p->goal->kind == VR_SCALE && p->keep >= p->size);
 }
 
 void plan_rollout(struct plan *p)

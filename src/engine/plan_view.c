@@ -34,12 +34,6 @@ const struct vr_plan_command *plan_command_of(const struct plan *p, const struct
     return NULL;
 }
 
-bool plan_serves(const struct vr_plan_proc *proc)
-{
-    return proc->admitted && proc->passed && proc->desired == VR_RUN &&
-           (proc->actual == VR_RUNNING || plan_is_unknown(proc));
-}
-
 static bool is_being_destroyed(const struct plan *p, const struct vr_plan_proc *proc)
 {
     const struct vr_plan_command *c = plan_command_of(p, proc);
@@ -104,11 +98,11 @@ static int worth(const struct plan *p, const struct vr_plan_proc *proc)
 {
     int w = 0;
 
-    if (p->role[proc - p->snap->procs] == ROLE_OLD && plan_serves(proc))
+    if (p->role[proc - p->snap->procs] == ROLE_OLD && plan_serves(p->snap, proc))
         w += 64; /* of those that leave, the idle ones go first */
     if (!p->forward && !plan_is_new(p, proc))
         w += 32;
-    if (plan_serves(proc))
+    if (plan_serves(p->snap, proc))
         w += 16;
     if (!plan_is_unknown(proc))
         w += 8;
@@ -182,7 +176,7 @@ static void count(struct plan *p)
             continue;
         p->old += !plan_is_unknown(&procs[i]);
         p->old_admitted += procs[i].admitted;
-        p->old_serving += plan_serves(&procs[i]);
+        p->old_serving += plan_serves(p->snap, &procs[i]);
     }
 }
 

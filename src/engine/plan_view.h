@@ -77,8 +77,6 @@ void plan_view_fini(struct plan *p);
 bool plan_is_new(const struct plan *p, const struct vr_plan_proc *proc);
 /** Its host is lost, or was and has not synced: nothing is known of it. */
 bool plan_is_unknown(const struct vr_plan_proc *proc);
-/** Does it take traffic, or its host is lost and it did? */
-bool plan_serves(const struct vr_plan_proc *proc);
 /** The pending command on a proc, or NULL. */
 const struct vr_plan_command *plan_command_of(const struct plan *p,
                                               const struct vr_plan_proc *proc);
@@ -93,6 +91,8 @@ const struct vr_plan_proc *plan_worst(const struct plan *p, enum plan_role role,
 
 /* --- members.c: pools --- */
 
+/** Shall it take traffic, if it has a pool: the rule of vr_plan_members(). */
+bool plan_serves(const struct vr_plan_snapshot *snap, const struct vr_plan_proc *proc);
 /** Is an unknown proc believed to serve: a balancer sees it, or the loss is a mass loss? */
 bool plan_holds_on(const struct vr_plan_snapshot *snap, const struct vr_plan_proc *proc);
 const struct vr_plan_pool *plan_pool(const struct plan *p, int64_t id);

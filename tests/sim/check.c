@@ -167,6 +167,11 @@ static void check_member(struct sim *s, int64_t id)
                  "invariant 1: proc %" PRId64 " is routed in epoch %" PRId64 ", life %" PRId64
                  " without a passed uptest",
                  id, r ? r->epoch : 0, r ? r->life : 0);
+    else if (r->evicted_epoch == r->epoch)
+        sim_fail(s,
+                 "invariant 6: proc %" PRId64 " is routed again in epoch %" PRId64
+                 ", in which its host was lost",
+                 id, r->epoch);
     else if (s->db.release_quality[r->release] != GOOD)
         sim_fail(s, "invariant 1: proc %" PRId64 " of a bad release is routed", id);
 }
@@ -241,6 +246,12 @@ void check_publish(struct sim *s, const struct sim_view *v, struct pool_row *poo
     for (size_t i = 0; i < count; i++)
         if (!is_in(members[i], pool->members, pool->member_count))
             check_member(s, members[i]);
+    for (size_t i = 0; i < pool->member_count; i++) {
+        struct row *r = db_row(s, pool->members[i]);
+
+        if (r && r->actual == VR_UNKNOWN && !is_in(r->id, members, count))
+            r->evicted_epoch = r->epoch;
+    }
     check_capacity(s, v, pool, members, count);
     check_eviction(s, pool, members, count);
 }

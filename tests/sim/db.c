@@ -531,7 +531,6 @@ static void apply_to_proc(struct sim *s, const struct vr_plan_action *a, struct 
         break;
     case VR_PLAN_UNKNOWN:
         r->actual = VR_UNKNOWN;
-        r->evicted |= !r->admitted;
         break;
     case VR_PLAN_KNOWN:
         r->actual = r->reported;

@@ -54,7 +54,8 @@ struct row {
     enum vr_tested tested;
     int64_t test_seq;
     int64_t life, passed_epoch, passed_life;
-    bool admitted, start_failed, retried, evicted;
+    bool admitted, start_failed, retried;
+    int64_t evicted_epoch; /* in which it left a pool because its host was lost */
     int32_t flaps, unhealthy_restarts;
     enum vr_actual reported; /* last report of this epoch */
     int64_t reported_life;

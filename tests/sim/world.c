@@ -312,8 +312,11 @@ static void reconcile(struct sim *s, int host, const struct row *r)
 {
     struct shim *p = world_shim(s, host, r->id);
 
-    if (!p && r->desired == VR_RUN)
+    if (!p && r->desired != VR_STOP) {
         p = new_shim(s, host, r);
+        if (p && r->desired == VR_HELD)
+            p->actual = VR_STOPPED, p->change_at = 0;
+    }
     if (!p)
         return;
     p->epoch = r->epoch;
