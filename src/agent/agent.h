@@ -22,8 +22,9 @@ struct vr_agent {
     struct vr_agent_config config;
     struct vr_log log;
     uv_loop_t loop;
-    char *self_path;     /* this program, for children */
-    char *skeleton;      /* root of the `host` stack */
+    char *self_path;        /* this program, for children */
+    char *skeleton;         /* root of the `host` stack */
+    char *container_prefix; /* of container ids: no two agents of a machine share one */
     struct vr_runtime_caps caps;
     struct vr_http_loop *http;
     struct vr_link *link;

@@ -36,7 +36,7 @@ static const struct option options[] = {
     {"roles", ROLES, 0, "app,build,balancer", "what this host does: app, build, balancer"},
     {"join-token-file", TEXT, AT(join_token_file), "/etc/velociraptor/join-token",
      "file with the token that lets a host enrol"},
-    {"state-dir", TEXT, AT(state_dir), "/var/lib/velociraptor/agent", "survives a reboot"},
+    {"state-dir", TEXT, AT(state_dir), VR_AGENT_STATE_DIR, "survives a reboot"},
     {"run-dir", TEXT, AT(run_dir), "/run/velociraptor/agent", "a tmpfs"},
     {"shim", TEXT, AT(shim), NULL, "path of vr-shim (default: beside this program)"},
     {"runtime", TEXT, AT(runtime), NULL, "OCI runtime (default: crun if it works, else runc)"},
@@ -140,12 +140,12 @@ static int read_file(struct vr_agent_config *c, const char *path, struct vr_err 
             size_t k;
             json_t *word;
 
-            json_array_foreach(value, k, word)
+            json_array_foreach (value, k, word)
                 vr_buf_addf(&list, "%s,", json_is_string(word) ? json_string_value(word) : "?");
             text = vr_strdup(vr_buf_text(&list));
         } else {
-            text = json_is_string(value) ? vr_strdup(json_string_value(value))
-                                         : vr_json_dump(value);
+            text =
+                json_is_string(value) ? vr_strdup(json_string_value(value)) : vr_json_dump(value);
         }
         r = set(c, &options[i], text, err);
         if (r < 0)

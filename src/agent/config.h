@@ -9,28 +9,29 @@
 #include <stdint.h>
 
 #define VR_AGENT_ROLES_MAX 8
+#define VR_AGENT_STATE_DIR "/var/lib/velociraptor/agent"
 
 /** All texts are the struct's own. */
 struct vr_agent_config {
-    char *server;          /* base URL, no trailing slash */
-    char *name;            /* of this host */
-    char *address;         /* IP that balancers and uptests use */
-    char *squad;           /* NULL: none */
+    char *server;  /* base URL, no trailing slash */
+    char *name;    /* of this host */
+    char *address; /* IP that balancers and uptests use */
+    char *squad;   /* NULL: none */
     char *roles[VR_AGENT_ROLES_MAX];
     int role_count;
     char *join_token_file;
-    char *state_dir;       /* survives a reboot */
-    char *run_dir;         /* need not; made a tmpfs if it is none */
-    char *shim;            /* path of vr-shim */
-    char *runtime;         /* OCI runtime; NULL: crun, else runc */
-    char *buildpack_dir;   /* of the built-in buildpacks */
+    char *state_dir;     /* survives a reboot */
+    char *run_dir;       /* need not; made a tmpfs if it is none */
+    char *shim;          /* path of vr-shim */
+    char *runtime;       /* OCI runtime; NULL: crun, else runc */
+    char *buildpack_dir; /* of the built-in buildpacks */
     char *build_user;
-    char *ca_file;         /* NULL: the system's */
-    bool insecure;         /* plain HTTP to another host is allowed */
+    char *ca_file; /* NULL: the system's */
+    bool insecure; /* plain HTTP to another host is allowed */
     int64_t build_memory_bytes;
-    int64_t userns_base;   /* 0: no user namespaces */
+    int64_t userns_base; /* 0: no user namespaces */
     int64_t userns_count;
-    bool down;             /* `vr agent down` */
+    bool down; /* `vr agent down` */
 };
 
 /**

@@ -11,6 +11,8 @@
 #include "agent/slugs.h"
 #include "agent/watch.h"
 #include "core/clock.h"
+#include "core/str.h"
+#include "fmt/hash.h"
 #include "net/http_loop.h"
 #include "runtime/mount.h"
 #include "sys/fs.h"
@@ -24,9 +26,9 @@
 #include <sys/mount.h>
 #include <sys/prctl.h>
 
-#define RUN_DIR_TMPFS  "256m"
-#define DOWN_LOOK_MS   50
-#define DOWN_LIMIT_MS  60000
+#define RUN_DIR_TMPFS "256m"
+#define DOWN_LOOK_MS  50
+#define DOWN_LIMIT_MS 60000
 
 struct program {
     struct vr_agent agent;
@@ -106,6 +108,18 @@ static void probe(struct vr_agent *a)
         vr_warn(&a->log, "%s", a->caps.warnings[i]);
 }
 
+/* Cgroups are named after containers and are the machine's: agents that share one (several in
+ * network namespaces, a second `vr up`) have state folders of their own to tell them apart. */
+static char *container_prefix(const char *state_dir)
+{
+    char hex[VR_SHA256_HEX];
+
+    if (vr_streq(state_dir, VR_AGENT_STATE_DIR))
+        return vr_strdup("vr-");
+    vr_sha256_hex(state_dir, strlen(state_dir), hex);
+    return vr_strf("vr-%.6s-", hex);
+}
+
 static int make_parts(struct vr_agent *a, struct vr_err *err)
 {
     vr_auto_free char *blobs = vr_strf("%s/blobs", a->config.state_dir);
@@ -115,6 +129,7 @@ static int make_parts(struct vr_agent *a, struct vr_err *err)
 
     a->self_path = vr_strdup("/proc/self/exe");
     a->skeleton = vr_strf("%s/skeletons", a->config.state_dir);
+    a->container_prefix = container_prefix(a->config.state_dir);
     r = vr_http_loop_new(&a->loop, &a->http, err);
     if (r == 0)
         r = vr_link_new(a, &a->link, err);
@@ -171,6 +186,7 @@ static void tear_down(struct program *p)
     vr_runtime_caps_fini(&a->caps);
     free(a->self_path);
     free(a->skeleton);
+    free(a->container_prefix);
     vr_fd_close(p->lock);
     vr_fd_close(p->signals);
     vr_agent_config_fini(&a->config);

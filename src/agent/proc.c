@@ -55,7 +55,7 @@ struct vr_proc {
     json_t *want;
     int64_t id;
     char id_text[24];
-    char container[40]; /* "vr-<id>" */
+    char container[40]; /* the prefix and the id */
     char *dir, *run_dir, *shim_dir, *log_path;
     bool runs_wanted; /* the wish is `run`, not `stop` or `held` */
 
@@ -466,7 +466,7 @@ static int read_volumes(struct vr_proc *p, struct vr_bundle_bind *binds, size_t 
     *out_count = 0;
     if (json_array_size(volumes) > VR_BUNDLE_VOLUMES_MAX)
         return vr_fail(err, VR_LIMIT, "more than %d volumes", VR_BUNDLE_VOLUMES_MAX);
-    json_array_foreach(volumes, i, pair) {
+    json_array_foreach (volumes, i, pair) {
         binds[i].source = json_string_value(json_array_get(pair, 0));
         binds[i].target = json_string_value(json_array_get(pair, 1));
         if (!binds[i].source || !binds[i].target)
@@ -596,9 +596,9 @@ static bool port_is_ours(struct vr_proc *p)
 
     if (port == 0 || vr_tcp_port_is_free("0.0.0.0", (uint16_t)port))
         return true;
-    vr_ignore(vr_listen_check(p->agent->caps.cgroups, "/velociraptor/none", (uint16_t)port, &who,
-                              NULL),
-              "then the stranger has no name");
+    vr_ignore(
+        vr_listen_check(p->agent->caps.cgroups, "/velociraptor/none", (uint16_t)port, &who, NULL),
+        "then the stranger has no name");
     snprintf(message, sizeof(message), "port %" PRId64 " is taken by %s (pid %d)", port,
              *who.comm ? who.comm : "another program", (int)who.pid);
     fatal(p, "port_taken", message);
@@ -770,7 +770,7 @@ struct vr_proc *vr_proc_new(struct vr_agent *agent, const json_t *desired, bool 
     p->agent = agent;
     p->id = number(desired, "id", 0);
     snprintf(p->id_text, sizeof(p->id_text), "%" PRId64, p->id);
-    snprintf(p->container, sizeof(p->container), "vr-%" PRId64, p->id);
+    snprintf(p->container, sizeof(p->container), "%s%" PRId64, agent->container_prefix, p->id);
     vr_log_init(&p->log, &agent->log, "proc", p->id_text);
     p->dir = vr_strf("%s/procs/%s", agent->config.state_dir, p->id_text);
     p->run_dir = vr_strf("%s/procs/%s", agent->config.run_dir, p->id_text);
@@ -860,9 +860,8 @@ static json_t *report_exit(const struct vr_shim_exit *e)
     if (!e->generation)
         return json_null();
     return json_pack("{s:i, s:i, s:b, s:b, s:I, s:I, s:I}", "code", e->code, "signal", e->signal,
-                     "oom", e->is_oom, "known", e->is_known, "uptime_ms",
-                     (json_int_t)e->uptime_ms, "at_us", (json_int_t)e->at_us, "generation",
-                     (json_int_t)e->generation);
+                     "oom", e->is_oom, "known", e->is_known, "uptime_ms", (json_int_t)e->uptime_ms,
+                     "at_us", (json_int_t)e->at_us, "generation", (json_int_t)e->generation);
 }
 
 static void add_usage(struct vr_proc *p, json_t *out)
