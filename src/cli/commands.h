@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: MIT */
+/* The tables of commands that the main table is made of; each ended by an entry without name. */
+#ifndef VR_CLI_COMMANDS_H
+#define VR_CLI_COMMANDS_H
+
+#include "cli/command.h"
+
+extern const struct vr_command vr_account_commands[];  /* login, logout, whoami, token, passwd */
+extern const struct vr_command vr_swarm_commands[];    /* swarm, restart, scale, list-swarms */
+extern const struct vr_command vr_release_commands[];  /* releases, rollback, compare-releases */
+extern const struct vr_command vr_rollout_commands[];  /* rollout */
+extern const struct vr_command vr_proc_commands[];     /* ps, proc, procs */
+extern const struct vr_command vr_log_commands[];      /* logs, events */
+extern const struct vr_command vr_build_commands[];    /* build, rebuild-all */
+extern const struct vr_command vr_up_commands[];       /* up, down */
+extern const struct vr_command vr_internal_commands[]; /* server, agent and their helpers */
+
+#endif

@@ -1,0 +1,217 @@
+/* SPDX-License-Identifier: MIT */
+/* vr releases, vr rollback, vr compare-releases. */
+#include "cli/api.h"
+#include "cli/commands.h"
+#include "cli/dispatch.h"
+#include "cli/exit.h"
+#include "cli/line_diff.h"
+#include "cli/noun.h"
+#include "cli/swarms.h"
+#include "cli/table.h"
+#include "core/str.h"
+#include "fmt/json.h"
+#include "fmt/yaml.h"
+
+#include <string.h>
+
+static int releases_of(struct vr_api *api, const json_t *swarm, json_t **out, struct vr_err *err)
+{
+    vr_auto_json json_t *answer = NULL;
+    vr_auto_free char *path = NULL;
+    const char *uri;
+    json_t *objects;
+    int r = vr_json_get_str(swarm, "resource_uri", &uri, err);
+
+    if (r < 0)
+        return r;
+    path = vr_strf("%sreleases/", uri);
+    r = vr_api_get(api, path, &answer, err);
+    if (r >= 0)
+        r = vr_json_get_array(answer, "objects", &objects, err);
+    if (r >= 0)
+        *out = json_incref(objects);
+    return r;
+}
+
+static void add_rows(struct vr_table *table, const json_t *swarm, const json_t *releases)
+{
+    vr_auto_free char *name = vr_swarm_name(swarm);
+    const json_t *release;
+    size_t i;
+
+    json_array_foreach (releases, i, release) {
+        static const char *const fields[] = {"release", "tag", "hash", "ended"};
+
+        vr_table_add(table, name);
+        for (size_t f = 0; f < VR_COUNT(fields); f++) {
+            vr_auto_free char *cell = vr_noun_cell(release, fields[f]);
+
+            vr_table_add(table, cell);
+        }
+        vr_table_add(table, json_is_true(json_object_get(release, "current")) ? "current" : "");
+    }
+}
+
+static int run_releases(struct vr_cli *cli, const void *opts, int argc, char **argv,
+                        struct vr_err *err)
+{
+    static const char *const titles[] = {"SWARM", "RELEASE", "TAG", "HASH", "SINCE", ""};
+    VR_OWNED(vr_table_free) struct vr_table *table = vr_table_new(titles, VR_COUNT(titles));
+    vr_auto_json json_t *swarms = NULL, *all = json_array();
+    vr_auto_buf struct vr_buf text = VR_BUF(VR_OUT_BYTES);
+    struct vr_api *api;
+    const json_t *swarm;
+    size_t i;
+    int r = vr_cli_api(cli, &api, err);
+
+    if (r >= 0)
+        r = vr_swarms_need(api, argv[0], NULL, &swarms, err);
+    if (r < 0)
+        return r;
+    json_array_foreach (swarms, i, swarm) {
+        vr_auto_json json_t *releases = NULL;
+
+        r = releases_of(api, swarm, &releases, err);
+        if (r < 0)
+            return r;
+        add_rows(table, swarm, releases);
+        json_array_extend(all, releases);
+    }
+    if (cli->out.format == VR_OUT_JSON || cli->out.format == VR_OUT_YAML)
+        return vr_out_value(&cli->out, all, err);
+    if (!vr_table_rows(table)) {
+        vr_say(&cli->out, "No rollout of it has been done yet.");
+        return 0;
+    }
+    vr_table_write(table, cli->out.colour, &text);
+    return vr_out_flush(&text, err);
+}
+
+struct rollback {
+    struct vr_dispatch_opts shared;
+};
+
+static const struct vr_opt rollback_opts[] = {VR_DISPATCH_OPTIONS(struct rollback)};
+
+/* The id of a release in a swarm's history by id, hash, tag or name; the newest if several. */
+static int find_release(struct vr_api *api, const json_t *swarm, const char *name, json_t **out,
+                        struct vr_err *err)
+{
+    static const char *const fields[] = {"release", "hash", "compiled_name", "tag"};
+    vr_auto_json json_t *releases = NULL;
+    vr_auto_free char *label = vr_swarm_name(swarm);
+    const json_t *release;
+    size_t i;
+    int r = releases_of(api, swarm, &releases, err);
+
+    if (r < 0)
+        return r;
+    for (size_t f = 0; f < VR_COUNT(fields); f++) {
+        json_array_foreach (releases, i, release) {
+            vr_auto_free char *cell = vr_noun_cell(release, fields[f]);
+            vr_auto_free char *id = vr_noun_cell(release, "release");
+            uint64_t number;
+
+            if (!vr_streq(cell, name) || vr_parse_u64(vr_str(id), 1, INT64_MAX, &number, NULL))
+                continue;
+            *out = json_integer((json_int_t)number);
+            return 0;
+        }
+    }
+    return vr_fail(err, VR_NOT_FOUND, "%s has no release '%s'; see: vr releases %s", label, name,
+                   label);
+}
+
+static int run_rollback(struct vr_cli *cli, const void *opts, int argc, char **argv,
+                        struct vr_err *err)
+{
+    const struct rollback *v = opts;
+    vr_auto_json json_t *swarms = NULL, *body = json_object();
+    struct vr_dispatch_spec spec = {"Roll back", "rollback", body, NULL, NULL};
+    json_t *release = NULL;
+    struct vr_api *api;
+    int r = vr_cli_api(cli, &api, err);
+
+    if (r >= 0)
+        r = vr_swarms_need(api, argv[0], &v->shared.exclude, &swarms, err);
+    if (r < 0)
+        return r;
+    if (argc > 1 && json_array_size(swarms) > 1)
+        return vr_fail(err, VR_INVALID, "'%s' matches %zu swarms, but a release belongs to one",
+                       argv[0], json_array_size(swarms));
+    if (argc > 1)
+        r = find_release(api, json_array_get(swarms, 0), argv[1], &release, err);
+    if (r < 0)
+        return r;
+    vr_json_set(body, "release", release ? release : json_null());
+    return vr_dispatch(cli, swarms, &v->shared, &spec, err);
+}
+
+/* The fields of a release that make it what it is, as YAML text. */
+static int release_text(struct vr_api *api, const char *id, char **out, struct vr_err *err)
+{
+    static const char *const fields[] = {"build", "run_as", "mem_limit", "memsw_limit", "volumes"};
+    static const char *const texts[] = {"config_yaml", "env_yaml"};
+    vr_auto_json json_t *release = NULL, *shown = json_object();
+    int r = vr_noun_get(api, vr_noun_find("release"), id, &release, err);
+
+    if (r < 0)
+        return r;
+    for (size_t i = 0; i < VR_COUNT(fields); i++) {
+        json_t *value = json_object_get(release, fields[i]);
+
+        json_object_set(shown, fields[i], value ? value : json_null());
+    }
+    for (size_t i = 0; i < VR_COUNT(texts); i++) {
+        const char *text = json_string_value(json_object_get(release, texts[i]));
+        json_t *value = NULL;
+
+        if (vr_yaml_parse(vr_str(text ? text : ""), &value, NULL) < 0)
+            value = json_string(text);
+        vr_json_set(shown, texts[i], value);
+    }
+    *out = vr_yaml_dump(shown);
+    return 0;
+}
+
+static int run_compare(struct vr_cli *cli, const void *opts, int argc, char **argv,
+                       struct vr_err *err)
+{
+    vr_auto_buf struct vr_buf text = VR_BUF(VR_OUT_BYTES);
+    vr_auto_free char *a = NULL, *b = NULL;
+    struct vr_api *api;
+    int r = vr_cli_api(cli, &api, err);
+
+    if (r >= 0)
+        r = release_text(api, argv[0], &a, err);
+    if (r >= 0)
+        r = release_text(api, argv[1], &b, err);
+    if (r < 0)
+        return r;
+    vr_buf_addf(&text, "--- release %s\n+++ release %s\n", argv[0], argv[1]);
+    r = vr_line_diff(&text, a, b, cli->out.colour, err);
+    return r < 0 ? r : vr_out_flush(&text, err);
+}
+
+const struct vr_command vr_release_commands[] = {
+    {.name = "releases",
+     .args = "FILTER",
+     .summary = "List the releases that swarms have run, newest first",
+     .min_args = 1,
+     .max_args = 1,
+     .run = run_releases},
+    {.name = "rollback",
+     .args = "FILTER [RELEASE]",
+     .summary = "Go back to the release before, or to one by id, hash or tag",
+     VR_COMMAND_OPTS(rollback_opts, struct rollback),
+     .min_args = 1,
+     .max_args = 2,
+     .run = run_rollback},
+    {.name = "compare-releases",
+     .args = "A B",
+     .summary = "Show the difference of two releases by their ids",
+     .min_args = 2,
+     .max_args = 2,
+     .run = run_compare},
+    {NULL},
+};

@@ -1,0 +1,235 @@
+/* SPDX-License-Identifier: MIT */
+/* vr rollout list|show|cancel|watch. */
+#include "cli/api.h"
+#include "cli/commands.h"
+#include "cli/cli.h"
+#include "cli/exit.h"
+#include "cli/noun.h"
+#include "cli/rollout_view.h"
+#include "cli/table.h"
+#include "cli/watch.h"
+#include "core/str.h"
+#include "fmt/json.h"
+#include "fmt/uri.h"
+
+#include <string.h>
+
+#define ID_DIGITS   32u
+#define ID_PREFIX   6u   /* at least so many digits name one */
+#define RECENT      1000 /* among so many of the newest */
+#define LIST_RECENT 20
+
+struct values {
+    struct vr_opt_int lines;
+    struct vr_opt_int timeout;
+    const char *state;
+    const char *app;
+};
+
+static const struct vr_opt list_opts[] = {
+    {"lines", 'n', VR_OPT_INT, offsetof(struct values, lines), "N", "so many of the newest (20)", 1,
+     1000},
+    {"state", 0, VR_OPT_TEXT, offsetof(struct values, state), "STATE",
+     "only queued, active or ended ones"},
+    {"app", 0, VR_OPT_TEXT, offsetof(struct values, app), "APP", "only those of this app"},
+};
+
+static const struct vr_opt watch_opts[] = {
+    {"timeout", 0, VR_OPT_INT, offsetof(struct values, timeout), "SECONDS",
+     "follow no longer than this", 1, 86400},
+};
+
+static int fetch_recent(struct vr_api *api, int limit, const struct values *v, json_t **out,
+                        struct vr_err *err)
+{
+    vr_auto_json json_t *page = NULL;
+    vr_auto_free char *state = vr_uri_encode(v && v->state ? v->state : "");
+    vr_auto_free char *app = vr_uri_encode(v && v->app ? v->app : "");
+    vr_auto_free char *path =
+        vr_strf("/api/v1/rollouts/?limit=%d%s%s%s%s", limit, *state ? "&state=" : "", state,
+                *app ? "&swarm__app__name=" : "", app);
+    json_t *objects;
+    int r = vr_api_get(api, path, &page, err);
+
+    if (r >= 0)
+        r = vr_json_get_array(page, "objects", &objects, err);
+    if (r >= 0)
+        *out = json_incref(objects);
+    return r;
+}
+
+/* A whole id, or the only recent one that begins with the given digits. Given. */
+static int find_id(struct vr_api *api, const char *text, char **out, struct vr_err *err)
+{
+    vr_auto_json json_t *recent = NULL;
+    const json_t *row;
+    const char *found = NULL;
+    size_t i;
+    int r;
+
+    if (!vr_str_is_made_of(text, "0123456789abcdef", ID_PREFIX, ID_DIGITS))
+        return vr_fail(err, VR_INVALID, "'%s' is not a rollout's id, nor %u digits or more of one",
+                       text, ID_PREFIX);
+    if (strlen(text) == ID_DIGITS) {
+        *out = vr_strdup(text);
+        return 0;
+    }
+    r = fetch_recent(api, RECENT, NULL, &recent, err);
+    if (r < 0)
+        return r;
+    json_array_foreach (recent, i, row) {
+        const char *id = json_string_value(json_object_get(row, "id"));
+
+        if (!id || !vr_str_has_prefix(id, text))
+            continue;
+        if (found)
+            return vr_fail(err, VR_EXISTS, "several rollouts begin with '%s'; give more digits",
+                           text);
+        found = id;
+    }
+    if (!found)
+        return vr_fail(err, VR_NOT_FOUND, "no recent rollout begins with '%s'", text);
+    *out = vr_strdup(found);
+    return 0;
+}
+
+static int run_list(struct vr_cli *cli, const void *opts, int argc, char **argv, struct vr_err *err)
+{
+    static const char *const titles[] = {"ID",    "SWARM", "TAG", "KIND",
+                                         "STATE", "STEP",  "BY",  "CREATED"};
+    static const char *const fields[] = {"id",    "swarm_name", "tag",  "kind",
+                                         "state", "step",       "user", "created"};
+    const struct values *v = opts;
+    VR_OWNED(vr_table_free) struct vr_table *table = vr_table_new(titles, VR_COUNT(titles));
+    vr_auto_buf struct vr_buf text = VR_BUF(VR_OUT_BYTES);
+    vr_auto_json json_t *list = NULL;
+    struct vr_api *api;
+    const json_t *row;
+    size_t i;
+    int r = vr_cli_api(cli, &api, err);
+
+    if (r >= 0)
+        r = fetch_recent(api, v->lines.given ? (int)v->lines.value : LIST_RECENT, v, &list, err);
+    if (r < 0)
+        return r;
+    if (cli->out.format == VR_OUT_JSON || cli->out.format == VR_OUT_YAML)
+        return vr_out_value(&cli->out, list, err);
+    vr_table_mark_state(table, 4);
+    json_array_foreach (list, i, row) {
+        const char *result = json_string_value(json_object_get(row, "result"));
+
+        for (size_t f = 0; f < VR_COUNT(fields); f++) {
+            vr_auto_free char *cell = vr_noun_cell(row, fields[f]);
+
+            if (!f && cli->out.format == VR_OUT_TABLE)
+                cell[strnlen(cell, 8)] = '\0';
+            if (!f && cli->out.format == VR_OUT_NAME)
+                vr_buf_addf(&text, "%s\n", cell);
+            vr_table_add(table, f == 4 && result ? result : cell);
+        }
+    }
+    if (cli->out.format != VR_OUT_NAME)
+        vr_table_write(table, cli->out.colour, &text);
+    return vr_out_flush(&text, err);
+}
+
+static int get_rollout(struct vr_cli *cli, const char *name, struct vr_api **out_api, char **out_id,
+                       json_t **out_row, struct vr_err *err)
+{
+    vr_auto_free char *path = NULL;
+    int r = vr_cli_api(cli, out_api, err);
+
+    if (r >= 0)
+        r = find_id(*out_api, name, out_id, err);
+    if (r < 0 || !out_row)
+        return r;
+    path = vr_strf("/api/v1/rollouts/%s/", *out_id);
+    return vr_api_get(*out_api, path, out_row, err);
+}
+
+static int run_show(struct vr_cli *cli, const void *opts, int argc, char **argv, struct vr_err *err)
+{
+    vr_auto_json json_t *row = NULL;
+    vr_auto_free char *id = NULL;
+    vr_auto_buf struct vr_buf text = VR_BUF(VR_OUT_BYTES);
+    struct vr_view_style style = {
+        .colour = cli->out.colour, .utf8 = cli->out.utf8, .now = vr_wall_now()};
+    struct vr_api *api;
+    int r = get_rollout(cli, argv[0], &api, &id, &row, err);
+
+    if (r < 0)
+        return r;
+    if (cli->out.format == VR_OUT_JSON || cli->out.format == VR_OUT_YAML)
+        return vr_out_value(&cli->out, row, err);
+    vr_rollout_view(&text, row, &style);
+    if (vr_rollout_is_over(row))
+        vr_rollout_outcome(&text, row, &style);
+    return vr_out_flush(&text, err);
+}
+
+static int run_cancel(struct vr_cli *cli, const void *opts, int argc, char **argv,
+                      struct vr_err *err)
+{
+    vr_auto_free char *id = NULL, *path = NULL;
+    struct vr_api *api;
+    int r = get_rollout(cli, argv[0], &api, &id, NULL, err);
+
+    if (r < 0)
+        return r;
+    path = vr_strf("/api/v1/rollouts/%s/cancel/", id);
+    r = vr_api_send(api, "POST", path, NULL, NULL, err);
+    if (r < 0)
+        return r;
+    vr_say(&cli->out, "Cancelling; follow it: vr rollout watch %.8s", id);
+    return 0;
+}
+
+static int run_watch(struct vr_cli *cli, const void *opts, int argc, char **argv,
+                     struct vr_err *err)
+{
+    const struct values *v = opts;
+    vr_auto_json json_t *ids = json_array();
+
+    for (int i = 0; i < argc; i++) {
+        vr_auto_free char *id = NULL;
+        struct vr_api *api;
+        int r = get_rollout(cli, argv[i], &api, &id, NULL, err);
+
+        if (r < 0)
+            return r;
+        json_array_append_new(ids, json_string(id));
+    }
+    return vr_watch_rollouts(cli, ids, v->timeout.value, err);
+}
+
+static const struct vr_command verbs[] = {
+    {.name = "list ls",
+     .summary = "List rollouts, newest first",
+     VR_COMMAND_OPTS(list_opts, struct values),
+     .run = run_list},
+    {.name = "show",
+     .args = "ID",
+     .summary = "Show the steps of a rollout, and why it failed",
+     .min_args = 1,
+     .max_args = 1,
+     .run = run_show},
+    {.name = "watch",
+     .args = "ID…",
+     .summary = "Follow rollouts to their end; the exit code is the outcome",
+     VR_COMMAND_OPTS(watch_opts, struct values),
+     .min_args = 1,
+     .max_args = -1,
+     .run = run_watch},
+    {.name = "cancel",
+     .args = "ID",
+     .summary = "Take a rollout back, as long as no old proc was stopped",
+     .min_args = 1,
+     .max_args = 1,
+     .run = run_cancel},
+    {NULL},
+};
+
+const struct vr_command vr_rollout_commands[] = {
+    {.name = "rollout", .summary = "Rollouts: list, show, watch, cancel", .subs = verbs},
+    {NULL},
+};

@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: MIT */
+/* Rows of text in aligned columns, for people. */
+#include "cli/table.h"
+
+#include "cli/out.h"
+#include "core/str.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+
+struct vr_table {
+    const char *const *titles; /* borrowed */
+    size_t columns;
+    bool state[VR_TABLE_COLUMNS_MAX];
+    char **cells; /* row by row */
+    size_t count;
+};
+
+struct vr_table *vr_table_new(const char *const *titles, size_t columns)
+{
+    struct vr_table *t = vr_alloc(sizeof(*t));
+
+    t->titles = titles;
+    t->columns = columns < VR_TABLE_COLUMNS_MAX ? columns : VR_TABLE_COLUMNS_MAX;
+    return t;
+}
+
+struct vr_table *vr_table_free(struct vr_table *t)
+{
+    if (!t)
+        return NULL;
+    for (size_t i = 0; i < t->count; i++)
+        free(t->cells[i]);
+    free(t->cells);
+    free(t);
+    return NULL;
+}
+
+void vr_table_mark_state(struct vr_table *t, size_t column)
+{
+    if (column < t->columns)
+        t->state[column] = true;
+}
+
+void vr_table_add(struct vr_table *t, const char *text)
+{
+    char *cell = vr_strdup(vr_str_is_empty(text) ? "-" : text);
+
+    for (char *c = cell; *c; c++) {
+        if ((unsigned char)*c < ' ' || *c == 0x7f)
+            *c = ' ';
+    }
+    t->cells = vr_realloc_array(t->cells, t->count + 1, sizeof(t->cells[0]));
+    t->cells[t->count++] = cell;
+}
+
+void vr_table_addf(struct vr_table *t, const char *fmt, ...)
+{
+    vr_auto_free char *text = NULL;
+    va_list args;
+
+    va_start(args, fmt);
+    if (vasprintf(&text, fmt, args) < 0)
+        abort(); /* as every small allocation */
+    va_end(args);
+    vr_table_add(t, text);
+}
+
+size_t vr_table_rows(const struct vr_table *t)
+{
+    return t->count / t->columns;
+}
+
+static void find_widths(const struct vr_table *t, size_t *widths)
+{
+    for (size_t c = 0; c < t->columns; c++)
+        widths[c] = vr_text_columns(t->titles[c]);
+    for (size_t i = 0; i < t->count; i++) {
+        size_t n = vr_text_columns(t->cells[i]);
+
+        if (n > widths[i % t->columns])
+            widths[i % t->columns] = n;
+    }
+}
+
+static void write_cell(const struct vr_table *t, size_t column, const char *text, size_t width,
+                       bool colour, enum vr_style style, struct vr_buf *out)
+{
+    vr_style_add(out, colour, style, text);
+    if (column + 1 < t->columns)
+        vr_buf_addf(out, "%*s", (int)(width - vr_text_columns(text) + 2), "");
+    else
+        vr_buf_addc(out, '\n');
+}
+
+void vr_table_write(const struct vr_table *t, bool colour, struct vr_buf *out)
+{
+    size_t widths[VR_TABLE_COLUMNS_MAX];
+
+    find_widths(t, widths);
+    for (size_t c = 0; c < t->columns; c++)
+        write_cell(t, c, t->titles[c], widths[c], colour, VR_STYLE_BOLD, out);
+    for (size_t i = 0; i < vr_table_rows(t) * t->columns; i++) {
+        size_t c = i % t->columns;
+        enum vr_style style = t->state[c] ? vr_style_of_state(t->cells[i]) : VR_STYLE_NONE;
+
+        write_cell(t, c, t->cells[i], widths[c], colour, style, out);
+    }
+}

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: MIT */
+/* Rows of text in aligned columns, for people. */
+#ifndef VR_CLI_TABLE_H
+#define VR_CLI_TABLE_H
+
+#include "core/buf.h"
+
+#include <stdbool.h>
+
+struct vr_table;
+
+#define VR_TABLE_COLUMNS_MAX 16u
+
+/** @titles  borrowed for the table's life; one for each column */
+struct vr_table *vr_table_new(const char *const *titles, size_t columns);
+struct vr_table *vr_table_free(struct vr_table *table);
+VR_DEFINE_OWNED(struct vr_table, vr_table_free)
+
+/** The words of a column are states and wear their colour. */
+void vr_table_mark_state(struct vr_table *table, size_t column);
+
+/**
+ * Add one cell; rows fill from left to right. NULL and "" are shown as "-". Copied; line ends and
+ * control characters become spaces.
+ */
+void vr_table_add(struct vr_table *table, const char *text);
+void vr_table_addf(struct vr_table *table, const char *fmt, ...) VR_PRINTF(2, 3);
+
+size_t vr_table_rows(const struct vr_table *table);
+
+/** Append titles and rows. The last column is not padded. */
+void vr_table_write(const struct vr_table *table, bool colour, struct vr_buf *out);
+
+#endif

@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: MIT */
+/* Tables for people, and the words of states. */
+#include "cli/out.h"
+#include "cli/table.h"
+
+#include "core/tap.h"
+
+static const char *const titles[] = {"NAME", "STATE", "NOTE"};
+
+TEST(table_write__cells_of_different_length__are_aligned)
+{
+    VR_OWNED(vr_table_free) struct vr_table *t = vr_table_new(titles, 3);
+    vr_auto_buf struct vr_buf b = VR_BUF(4096);
+
+    vr_table_add(t, "a");
+    vr_table_add(t, "running");
+    vr_table_add(t, NULL);
+    vr_table_addf(t, "%s-%d", "längst", 1);
+    vr_table_add(t, "up");
+    vr_table_add(t, "two\nlines");
+    vr_table_write(t, false, &b);
+    CHECK(vr_table_rows(t) == 2);
+    CHECK_STR(vr_buf_text(&b), "NAME      STATE    NOTE\n"
+                               "a         running  -\n"
+                               "längst-1  up       two lines\n");
+}
+
+TEST(table_write__colour__dresses_states_without_moving_columns)
+{
+    VR_OWNED(vr_table_free) struct vr_table *t = vr_table_new(titles + 1, 2);
+    vr_auto_buf struct vr_buf b = VR_BUF(4096);
+
+    vr_table_mark_state(t, 0);
+    vr_table_add(t, "fatal");
+    vr_table_add(t, "x");
+    vr_table_write(t, true, &b);
+    CHECK_STR(vr_buf_text(&b), "\033[1mSTATE\033[0m  \033[1mNOTE\033[0m\n"
+                               "\033[31mfatal\033[0m  x\n");
+}
+
+TEST(out_format_parse__unknown__names_the_known)
+{
+    enum vr_out_format format = VR_OUT_TABLE;
+    struct vr_err err = VR_ERR_NULL;
+
+    CHECK(vr_out_format_parse("xml", &format, &err) == -VR_INVALID);
+    CHECK_STR(err.msg, "output format 'xml' is none of table, wide, json, yaml, name");
+    CHECK(!vr_out_format_parse("yaml", &format, &err) && format == VR_OUT_YAML);
+}
