@@ -407,6 +407,52 @@ TEST(container__runc__is_the_same)
     check_facts("runc", false, false, "runc");
 }
 
+/* Whether the app of another user, with limits, runs as that user on its own files. */
+static void check_user(const char *name, uid_t uid, bool userns)
+{
+    struct rig r;
+    struct vr_err err = VR_ERR_NULL;
+    struct vr_shim_event e;
+    vr_auto_free char *want = NULL;
+
+    CHECK(rig_init(&r, name,
+                   "sh -c 'echo $(id -u):$(id -g) $(id -un) $(stat -c %u /app/data);"
+                   " touch /app/x && echo ok; sleep 1000'"));
+    r.b.uid = uid;
+    r.b.gid = uid;
+    r.b.user_name = uid ? "someone" : "root";
+    r.b.userns = userns;
+    want = vr_strf("out %u:%u %s %u\n", (unsigned)uid, (unsigned)uid, r.b.user_name, (unsigned)uid);
+    CHECK_RIG(&r, rig_start(&r, &err) == 0);
+    CHECK_RIG(&r, wait_log(&r, "out ok\n"));
+    CHECK_RIG(&r, wait_log(&r, want));
+    CHECK_RIG(&r, stop(&r, 5000, &e));
+    CHECK(rig_fini(&r));
+}
+
+TEST(container__another_user__owns_its_files)
+{
+    NEEDS_ROOT();
+    check_user("user", 4242, false);
+    if (caps_once(NULL)->has_userns) {
+        check_user("userns", 4242, true);
+        check_user("nsroot", 0, true);
+    }
+}
+
+TEST(container__root_without_a_user_namespace__is_refused)
+{
+    struct rig r;
+    struct vr_err err = VR_ERR_NULL;
+
+    NEEDS_ROOT();
+    CHECK(rig_init(&r, "root", "true"));
+    r.b.uid = 0;
+    r.b.gid = 0;
+    CHECK_RIG(&r, rig_start(&r, &err) == -VR_DENIED);
+    CHECK(rig_fini(&r));
+}
+
 static int by_number(const void *a, const void *b)
 {
     int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
@@ -471,6 +517,35 @@ TEST(shim__app_killed__comes_back_with_its_files)
     CHECK(rig_fini(&r));
 }
 
+static pid_t shim_pid(struct rig *r)
+{
+    vr_auto_free char *path = vr_strf("%s/lock", r->run);
+
+    return vr_fs_lock_owner(path);
+}
+
+/* Memory that only this process has, in kB. */
+static int64_t private_kb(pid_t pid)
+{
+    vr_auto_free char *path = vr_strf("/proc/%d/smaps_rollup", (int)pid);
+    vr_auto_free char *text = NULL;
+    int64_t sum = 0;
+    size_t len;
+
+    if (vr_fs_read(path, 1 << 16, &text, &len, NULL) < 0)
+        return -1;
+    for (const char *p = text; (p = strstr(p, "Private_")); p++) {
+        const char *digits = p + strcspn(p, "0123456789\n");
+        uint64_t kb = 0;
+
+        vr_ignore(vr_parse_u64((struct vr_str){digits, strspn(digits, "0123456789")}, 0, 1 << 20,
+                               &kb, NULL),
+                  "0 is fine");
+        sum += (int64_t)kb;
+    }
+    return sum;
+}
+
 #define STARTS 20
 TEST(shim__start_after_idle__is_measured)
 {
@@ -508,6 +583,7 @@ TEST(shim__start_after_idle__is_measured)
            "p50 %lld max %lld; n %d\n",
            (long long)spawn[STARTS / 2], (long long)spawn[STARTS - 1], (long long)first[STARTS / 2],
            (long long)first[STARTS - 1], STARTS);
+    printf("# shim: %lld kB private\n", (long long)private_kb(shim_pid(&r)));
     CHECK(rig_fini(&r));
 }
 
@@ -620,13 +696,6 @@ TEST(shim__app_ignores_sigterm__is_killed_with_its_children_after_the_grace)
     CHECK(rig_fini(&r));
 }
 
-static pid_t shim_pid(struct rig *r)
-{
-    vr_auto_free char *path = vr_strf("%s/lock", r->run);
-
-    return vr_fs_lock_owner(path);
-}
-
 /* kill -9 of the shim, and wait until its lock is free. */
 static bool kill_shim(struct rig *r)
 {
@@ -728,7 +797,7 @@ TEST(shim__adopted_app_dies__is_restarted_on_the_same_files)
     CHECK(rig_fini(&r));
 }
 
-TEST(shim__exec__runs_as_the_user_with_and_without_a_terminal)
+static void check_exec(const char *name, bool userns)
 {
     static const char *const who[] = {"/bin/sh", "-c",
                                       "id -u; grep -E '^(CapEff|NoNewPrivs|Seccomp):' "
@@ -742,8 +811,8 @@ TEST(shim__exec__runs_as_the_user_with_and_without_a_terminal)
     struct vr_shim *x = NULL;
     int p[2], terminal;
 
-    NEEDS_ROOT();
-    CHECK(rig_init(&r, "exec", "sleep 1000"));
+    CHECK(rig_init(&r, name, "sleep 1000"));
+    r.b.userns = userns;
     CHECK_RIG(&r, rig_start(&r, &err) == 0);
     CHECK_RIG(&r, wait_phase(&r, VR_SHIM_RUNNING, &e));
     CHECK_RIG(&r, pipe2(p, O_CLOEXEC) == 0);
@@ -767,6 +836,14 @@ TEST(shim__exec__runs_as_the_user_with_and_without_a_terminal)
     CHECK_RIG(&r, e.code == 7);
     x = vr_shim_close(x);
     CHECK(rig_fini(&r));
+}
+
+TEST(shim__exec__runs_as_the_user_with_and_without_a_terminal)
+{
+    NEEDS_ROOT();
+    check_exec("exec", false);
+    if (caps_once(NULL)->has_userns)
+        check_exec("execns", true);
 }
 
 TEST(container__volume_in_a_user_namespace__keeps_its_owner_on_the_host)
@@ -857,6 +934,8 @@ TEST(uptest__in_a_container__writes_its_result_file)
     r.b.binds = &bind;
     r.b.bind_count = 1;
     r.b.words = words;
+    /* A runner built with the sanitizer cannot look for leaks under this seccomp profile. */
+    r.b.env_sh = "export SECRET='a b' ASAN_OPTIONS=detect_leaks=0\n";
     r.s.one_shot = true;
     CHECK_RIG(&r, rig_start(&r, &err) == 0);
     CHECK_RIG(&r, wait_phase(&r, VR_SHIM_EXITED, &e));

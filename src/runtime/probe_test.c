@@ -29,3 +29,22 @@ TEST(runtime_probe__host_with_a_runtime__runs_a_container_and_cleans_up)
     CHECK(!vr_fs_exists(work));
     vr_runtime_caps_fini(&caps);
 }
+
+TEST(runtime_probe__idmap_forbidden__is_not_tried)
+{
+    vr_auto_free char *work = vr_strf("%s/probe", vr_tap_dir());
+    struct vr_probe_spec spec = {.shim_path = SHIM_PATH, .work_dir = work, .runtime = "/no/such"};
+    struct vr_runtime_caps caps;
+
+    if (geteuid() != 0) {
+        vr_tap_skip("needs root");
+        return;
+    }
+    CHECK(setenv("VR_NO_IDMAP", "1", 1) == 0);
+    vr_runtime_probe(&spec, &caps);
+    unsetenv("VR_NO_IDMAP");
+    CHECK(!caps.has_idmap);
+    CHECK(!caps.runtime && caps.warning_count > 0); /* said, not fatal */
+    CHECK(!vr_fs_exists(work));
+    vr_runtime_caps_fini(&caps);
+}

@@ -114,7 +114,7 @@ static int write_config(const struct conf *conf, const char *id, const char *cgr
 }
 
 /* Start a program with these descriptors and no signal blocked. */
-static pid_t start(char *const *argv, const int fds[3])
+static pid_t start(const char *const *argv, const int fds[3])
 {
     posix_spawn_file_actions_t actions;
     posix_spawnattr_t attributes;
@@ -129,7 +129,7 @@ static pid_t start(char *const *argv, const int fds[3])
     posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK);
     for (int i = 0; i < 3; i++)
         posix_spawn_file_actions_adddup2(&actions, fds[i], i);
-    r = posix_spawnp(&pid, argv[0], &actions, &attributes, argv, environ);
+    r = posix_spawnp(&pid, argv[0], &actions, &attributes, (char *const *)argv, environ);
     posix_spawn_file_actions_destroy(&actions);
     posix_spawnattr_destroy(&attributes);
     if (r) {
@@ -140,7 +140,7 @@ static pid_t start(char *const *argv, const int fds[3])
 }
 
 /* The words every command of the runtime begins with. */
-static int begin(const struct conf *conf, char **argv)
+static int begin(const struct conf *conf, const char **argv)
 {
     int n = 0;
 
@@ -156,7 +156,7 @@ pid_t container_run(const struct conf *conf, const char *dir, const char *id, co
                     int out_fd, int err_fd)
 {
     char pid_file[PATH_MAX], log_file[PATH_MAX];
-    char *argv[16];
+    const char *argv[16];
     int n = begin(conf, argv);
     int null = open("/dev/null", O_RDWR | O_CLOEXEC);
     pid_t pid;
@@ -178,7 +178,7 @@ pid_t container_run(const struct conf *conf, const char *dir, const char *id, co
     argv[n++] = pid_file;
     argv[n++] = "-b";
     argv[n++] = conf->bundle;
-    argv[n++] = (char *)id;
+    argv[n++] = id;
     argv[n] = NULL;
     pid = start(argv, (const int[3]){null, out_fd, err_fd});
     close(null);
@@ -187,14 +187,14 @@ pid_t container_run(const struct conf *conf, const char *dir, const char *id, co
 
 pid_t container_delete(const struct conf *conf, const char *id)
 {
-    char *argv[16];
+    const char *argv[16];
     int n = begin(conf, argv);
     int null = open("/dev/null", O_RDWR | O_CLOEXEC);
     pid_t pid;
 
     argv[n++] = "delete";
     argv[n++] = "-f";
-    argv[n++] = (char *)id;
+    argv[n++] = id;
     argv[n] = NULL;
     pid = start(argv, (const int[3]){null, null, null});
     close(null);
@@ -204,7 +204,7 @@ pid_t container_delete(const struct conf *conf, const char *id)
 pid_t container_exec(const struct conf *conf, const char *id, const char *console, const int fds[3],
                      char *const *words)
 {
-    char *argv[CONTAINER_ARGV_MAX];
+    const char *argv[CONTAINER_ARGV_MAX];
     int n = begin(conf, argv);
     int null = open("/dev/null", O_RDWR | O_CLOEXEC);
     pid_t pid;
@@ -218,9 +218,9 @@ pid_t container_exec(const struct conf *conf, const char *id, const char *consol
     if (console) {
         argv[n++] = "--tty";
         argv[n++] = "--console-socket";
-        argv[n++] = (char *)console;
+        argv[n++] = console;
     }
-    argv[n++] = (char *)id;
+    argv[n++] = id;
     for (int i = 0; words[i] && n < CONTAINER_ARGV_MAX - 1; i++)
         argv[n++] = words[i];
     argv[n] = NULL;
