@@ -109,7 +109,7 @@ void plan_pools(struct plan *p);
 void plan_procs(struct plan *p);
 void plan_rest(struct plan *p);
 
-/* --- plan_rollout.c --- */
+/* --- plan_settle.c: towards the goal --- */
 
 struct plan_rule {
     const char *when;
@@ -119,8 +119,28 @@ struct plan_rule {
 
 /** Act by the first rule that is met; false if none is. */
 bool plan_first_match(struct plan *p, const struct plan_rule *rules, size_t count);
-void plan_rollout(struct plan *p);
-/** Move the procs towards the goal by one step; false if there is nothing to do or to wait for. */
+/** Move the procs by one step; false if there is nothing to do or to wait for. */
 bool plan_settle(struct plan *p);
+
+int64_t plan_step_secs(const struct vr_policy *pol, enum vr_step step);
+struct vr_plan_action *plan_set_step(struct plan *p, enum vr_step step, struct vr_wall deadline);
+/** Show a step, with a deadline of its own; the way back has one for all its steps. */
+void plan_show_step(struct plan *p, enum vr_step step);
+struct vr_plan_action *plan_place_on(struct plan *p, size_t host);
+
+enum plan_verdict { TEST_OK, TEST_ASK, TEST_WAIT, TEST_FAILED };
+
+/** Does the goal wait for proc `i`? On the way back and at rest: only before old ones leave. */
+bool plan_is_awaited(const struct plan *p, size_t i);
+/** How its uptests stand, and what to do about them. */
+enum plan_verdict plan_verdict(struct plan *p, const struct vr_plan_proc *proc);
+/** Is a wish met as a whole or not at all, and there is no room for the whole? */
+bool plan_lacks_room(const struct plan *p);
+/** Healing and moving do what they can. */
+bool plan_is_partial_fine(const struct plan *p);
+
+/* --- plan_rollout.c: where the active rollout goes --- */
+
+void plan_rollout(struct plan *p);
 
 #endif

@@ -107,7 +107,7 @@ static void check_end(struct sim *s, const struct vr_plan_action *a)
             sim_fail(s, "invariant 7: proc %" PRId64 " is left after a %s was done", r->id,
                      vr_kind_name(f->kind));
         if (a->result != VR_RESULT_DONE && r->rollout == s->db.active && s->db.current >= 0 &&
-            !ended->a.past_return && has_ready_base(s))
+            !ended->a.past_return && s->now < ended->a.deadline.us && has_ready_base(s))
             sim_fail(s, "invariant 7: proc %" PRId64 " is left after a %s was %s", r->id,
                      vr_kind_name(f->kind), vr_result_name(a->result));
         count += target;
