@@ -97,8 +97,7 @@ int vr_store_host_seen(struct vr_tx *tx, const int64_t *ids, size_t count, struc
                        struct vr_err *err);
 
 /**
- * The whole desired state as docs/protocol.md has it, without `streams` (kept by the server) and
- * `blobs_keep` unless asked for.
+ * The whole desired state as docs/protocol.md has it. It has secrets: it goes to that host only.
  *
  * @cluster  borrowed
  * @streams  JSON array text to be put in as it is; NULL: []

@@ -33,6 +33,9 @@ int vr_store_job_find_of(struct vr_tx *tx, const char *rollout_id, int64_t build
 VR_MUST_USE
 int vr_store_job_list(struct vr_tx *tx, const char *state, struct vr_job_rows *out,
                       struct vr_err *err);
+/** Ended ones whose build is still pending or started: its end is to be decided. */
+VR_MUST_USE
+int vr_store_job_list_unsettled(struct vr_tx *tx, struct vr_job_rows *out, struct vr_err *err);
 /** kind, build_id, rollout_id, spec_json, created_us, deadline_us of the row; state waiting. */
 VR_MUST_USE
 int vr_store_job_insert(struct vr_tx *tx, const struct vr_job_row *row, int64_t *out_id,

@@ -68,11 +68,11 @@ int vr_store_proc_find_id(struct vr_tx *tx, int64_t id, struct vr_proc_row *out,
 VR_MUST_USE
 int vr_store_proc_find(struct vr_tx *tx, const char *host, const char *name,
                        struct vr_proc_row *out, struct vr_err *err);
-/** All of a swarm that are not stopped, by id. */
+/** All of a swarm that are not stopped (or held), by id. */
 VR_MUST_USE
 int vr_store_proc_list_of_swarm(struct vr_tx *tx, int64_t swarm_id, struct vr_proc_rows *out,
                                 struct vr_err *err);
-/** All of a host that are not stopped, by id. */
+/** All of a host that are not stopped (or held), by id. */
 VR_MUST_USE
 int vr_store_proc_list_of_host(struct vr_tx *tx, int64_t host_id, struct vr_proc_rows *out,
                                struct vr_err *err);

@@ -231,7 +231,8 @@ CREATE INDEX swarm_ingredients_by_ingredient ON swarm_ingredients (ingredient_id
 
 -- One dispatch of a swarm from request to end, with everything it froze at its start.
 CREATE TABLE rollouts (
-    id TEXT PRIMARY KEY,                -- 32 hex digits; the trace
+    seq @ID@,                           -- order of their making
+    id TEXT NOT NULL UNIQUE,            -- 32 hex digits; the trace
     swarm_id BIGINT NOT NULL REFERENCES swarms (id),
     kind TEXT NOT NULL,                 -- dispatch, rollback, scale, heal, move, restart
     user_id BIGINT REFERENCES users (id),   -- null: the platform itself
@@ -355,7 +356,7 @@ CREATE TABLE procs (
     stopped_us BIGINT
 );
 CREATE UNIQUE INDEX procs_one_per_port ON procs (host_id, port)
-    WHERE port > 0 AND actual <> 'stopped';
+    WHERE port > 0 AND (actual <> 'stopped' OR desired <> 'stop');
 CREATE INDEX procs_by_swarm ON procs (swarm_id, actual);
 CREATE INDEX procs_by_host ON procs (host_id, actual);
 CREATE INDEX procs_by_rollout ON procs (rollout_id);

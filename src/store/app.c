@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: MIT */
+/* Rows of apps. */
+#include "store/app.h"
+
+#include "store/row.h"
+
+#define SELECT_APP "SELECT id, name, repo_url, repo_type, buildpack_id, row_version FROM apps "
+
+FIELDS(app, "app", I(app, id), T(app, name), T(app, repo_url), T(app, repo_type),
+       I(app, buildpack_id), I(app, row_version))
+
+int vr_store_app_find(struct vr_tx *tx, const char *name, struct vr_app_row *out,
+                      struct vr_err *err)
+{
+    return vr_row_find(tx, &app_type, name, out, err, SELECT_APP "WHERE name = $1", VR_T(name));
+}
+
+int vr_store_app_find_id(struct vr_tx *tx, int64_t id, struct vr_app_row *out, struct vr_err *err)
+{
+    return vr_row_find_id(tx, &app_type, id, out, err, SELECT_APP "WHERE id = $1", VR_I(id));
+}
+
+int vr_store_app_insert(struct vr_tx *tx, const struct vr_app_row *row, int64_t *out_id,
+                        struct vr_err *err)
+{
+    int r = vr_db_insert(tx->db, out_id, err,
+                         "INSERT INTO apps (name, repo_url, repo_type, buildpack_id)"
+                         " VALUES ($1, $2, $3, $4) RETURNING id",
+                         VR_T(row->name), VR_T(row->repo_url), VR_T(row->repo_type),
+                         VR_ID(row->buildpack_id));
+
+    return r < 0 ? vr_fail_in(err, r, "app '%s'", row->name) : 0;
+}
+
+int vr_store_app_update(struct vr_tx *tx, const struct vr_app_row *row, struct vr_err *err)
+{
+    return vr_row_change(tx, "app", row->id, err,
+                         "UPDATE apps SET name = $2, repo_url = $3, repo_type = $4,"
+                         " buildpack_id = $5, row_version = row_version + 1 WHERE id = $1",
+                         VR_I(row->id), VR_T(row->name), VR_T(row->repo_url), VR_T(row->repo_type),
+                         VR_ID(row->buildpack_id));
+}
+
+static const struct vr_row_use uses[] = {
+    {"swarms", "SELECT a.name || '-' || s.config_name || '-' || s.proc_name"
+               " FROM swarms s JOIN apps a ON a.id = s.app_id WHERE s.app_id = $1 ORDER BY 1"},
+    {"procs", "SELECT p.name FROM procs p JOIN releases r ON r.id = p.release_id"
+              " JOIN builds b ON b.id = r.build_id WHERE b.app_id = $1 ORDER BY 1"},
+    {"running builds", "SELECT tag FROM builds WHERE app_id = $1 AND status = 'started'"},
+};
+
+/* Children before their parents. */
+static const char *const deletes[] = {
+    "DELETE FROM build_logs WHERE build_id IN (SELECT id FROM builds WHERE app_id = $1)",
+    "DELETE FROM releases WHERE build_id IN (SELECT id FROM builds WHERE app_id = $1)",
+    "DELETE FROM builds WHERE app_id = $1",
+    "DELETE FROM apps WHERE id = $1",
+};
+
+int vr_store_app_delete(struct vr_tx *tx, int64_t id, struct vr_err *err)
+{
+    VR_ROW(app) app = {0};
+    int r = vr_store_app_find_id(tx, id, &app, err);
+
+    if (r == 0)
+        r = vr_row_refuse_used(tx, "app", app.name, id, uses, VR_COUNT(uses), err);
+    for (size_t i = 0; r == 0 && i < VR_COUNT(deletes); i++)
+        r = vr_db_exec(tx->db, NULL, err, deletes[i], VR_I(id));
+    return r;
+}

@@ -1,0 +1,218 @@
+/* SPDX-License-Identifier: MIT */
+/* Lists and details of the API. */
+#include "store/resource.h"
+
+#include "fmt/uri.h"
+#include "store/shape.h"
+
+#define API_PREFIX "/api/v1/"
+
+static const struct {
+    const char *name;
+    const struct vr_shape *shape;
+} resources[VR_RES_COUNT] = {
+    [VR_RES_APPS] = {"apps", &vr_shape_apps},
+    [VR_RES_BUILDPACKS] = {"buildpacks", &vr_shape_buildpacks},
+    [VR_RES_BUILDS] = {"builds", &vr_shape_builds},
+    [VR_RES_RELEASES] = {"releases", &vr_shape_releases},
+    [VR_RES_INGREDIENTS] = {"ingredients", &vr_shape_ingredients},
+    [VR_RES_SQUADS] = {"squads", &vr_shape_squads},
+    [VR_RES_HOSTS] = {"hosts", &vr_shape_hosts},
+    [VR_RES_SWARMS] = {"swarms", &vr_shape_swarms},
+    [VR_RES_PROCS] = {"procs", &vr_shape_procs},
+    [VR_RES_ROLLOUTS] = {"rollouts", &vr_shape_rollouts},
+    [VR_RES_COMMANDS] = {"commands", &vr_shape_commands},
+    [VR_RES_BALANCERS] = {"balancers", &vr_shape_balancers},
+    [VR_RES_POOLS] = {"pools", &vr_shape_pools},
+    [VR_RES_EVENTS] = {"events", &vr_shape_events},
+    [VR_RES_LOGS] = {"logs", &vr_shape_logs},
+    [VR_RES_USERS] = {"user", &vr_shape_users},
+    [VR_RES_TOKENS] = {"tokens", &vr_shape_tokens},
+};
+
+const struct vr_shape *vr_shape_of(enum vr_resource resource)
+{
+    return resources[resource].shape;
+}
+
+const char *vr_resource_name(enum vr_resource resource)
+{
+    return resources[resource].name;
+}
+
+int vr_resource_parse(const char *name, enum vr_resource *out, struct vr_err *err)
+{
+    for (size_t i = 0; i < VR_RES_COUNT; i++) {
+        if (vr_streq(resources[i].name, name)) {
+            *out = (enum vr_resource)i;
+            return 0;
+        }
+    }
+    return vr_fail(err, VR_NOT_FOUND, "resource '%s' does not exist", name);
+}
+
+char *vr_resource_uri(enum vr_resource resource, const char *key)
+{
+    vr_auto_free char *encoded = vr_uri_encode(key);
+
+    return vr_strf(API_PREFIX "%s/%s/", resources[resource].name, encoded);
+}
+
+int vr_resource_parse_uri(enum vr_resource resource, const char *uri, char **out_key,
+                          struct vr_err *err)
+{
+    vr_auto_free char *prefix = vr_strf(API_PREFIX "%s/", resources[resource].name);
+    const char *host = strstr(uri, "://");
+    const char *path = host ? strchr(host + 3, '/') : uri;
+    size_t n;
+
+    if (!path || !vr_str_has_prefix(path, prefix))
+        return vr_fail(err, VR_INVALID, "'%s' is not a URI of %s", uri, resources[resource].name);
+    path += strlen(prefix);
+    n = strcspn(path, "/?");
+    if (!n || (path[n] == '/' && path[n + 1] && path[n + 1] != '?'))
+        return vr_fail(err, VR_INVALID, "'%s' is not a URI of %s", uri, resources[resource].name);
+    return vr_uri_decode((struct vr_str){path, n}, false, out_key, err);
+}
+
+void vr_list_fini(struct vr_list *list)
+{
+    free(list->objects);
+    *list = (struct vr_list){0};
+}
+
+/* Tokens are shown to their owner only. */
+static void add_owner(const struct vr_list_spec *spec, struct vr_filter_sql *sql)
+{
+    if (spec->resource != VR_RES_TOKENS)
+        return;
+    sql->values[sql->count++] = VR_I(spec->user_id);
+    vr_buf_addf(&sql->where, "%st.user_id = $%zu", sql->where.len ? " AND " : "", sql->count);
+}
+
+static int count_rows(struct vr_tx *tx, const struct vr_shape *shape,
+                      const struct vr_filter_sql *sql, int64_t *out, struct vr_err *err)
+{
+    vr_auto_free char *text = vr_strf("SELECT count(*) FROM %s WHERE %s", shape->from,
+                                      sql->where.len ? sql->where.p : "1 = 1");
+
+    return vr_db_get_i64_values(tx->db, out, err, text, sql->values, sql->count);
+}
+
+static int render_page(struct vr_tx *tx, const struct vr_list_spec *spec, struct vr_filter_sql *sql,
+                       struct vr_list *out, struct vr_err *err)
+{
+    vr_auto_buf struct vr_buf text = VR_BUF(VR_LIST_BYTES);
+    vr_auto_free char *tail = vr_strf("LIMIT $%zu OFFSET $%zu", sql->count + 1, sql->count + 2);
+    struct vr_shape_query query = {.shape = vr_shape_of(spec->resource),
+                                   .where = vr_buf_text(&sql->where),
+                                   .order = vr_buf_text(&sql->order),
+                                   .tail = tail,
+                                   .values = sql->values,
+                                   .count = sql->count + 2,
+                                   .now = spec->now};
+    int64_t limit = spec->limit;
+    int r;
+
+    if (limit <= 0 || limit > VR_LIST_LIMIT_MAX)
+        limit = VR_LIST_LIMIT_MAX;
+    sql->values[sql->count] = VR_I(limit);
+    sql->values[sql->count + 1] = VR_I(spec->offset);
+    query.fields =
+        vr_shape_fields(query.shape, spec->query ? vr_query_find(spec->query, "fields") : NULL);
+    vr_buf_addc(&text, '[');
+    r = vr_shape_render(tx, &query, &text, err);
+    if (r < 0)
+        return r;
+    out->count = r;
+    vr_buf_addc(&text, ']');
+    out->bytes = text.len;
+    return vr_buf_finish(&text, &out->objects, err);
+}
+
+int vr_store_list(struct vr_tx *tx, const struct vr_list_spec *spec, struct vr_list *out,
+                  struct vr_err *err)
+{
+    __attribute__((cleanup(vr_filter_fini))) struct vr_filter_sql sql = {.count = 0};
+    vr_auto_list struct vr_list list = {0};
+    int r = vr_filter_build(vr_shape_of(spec->resource), spec->query, &sql, err);
+
+    if (r < 0)
+        return r;
+    add_owner(spec, &sql);
+    r = count_rows(tx, vr_shape_of(spec->resource), &sql, &list.total_count, err);
+    if (r == 0)
+        r = render_page(tx, spec, &sql, &list, err);
+    if (r < 0)
+        return r;
+    *out = list;
+    list.objects = NULL;
+    return 0;
+}
+
+static int find_key(const struct vr_shape *shape, const char *key, struct vr_db_value *out)
+{
+    int64_t id;
+
+    if (shape->key_is_text) {
+        *out = VR_T(key);
+        return 0;
+    }
+    if (vr_parse_i64(vr_str(key), 1, INT64_MAX, &id, NULL) < 0)
+        return -VR_NOT_FOUND;
+    *out = VR_I(id);
+    return 0;
+}
+
+int vr_store_object(struct vr_tx *tx, enum vr_resource resource, const char *key,
+                    const char *fields, struct vr_wall now, char **out, struct vr_err *err)
+{
+    const struct vr_shape *shape = vr_shape_of(resource);
+    vr_auto_buf struct vr_buf text = VR_BUF(VR_LIST_BYTES);
+    vr_auto_free char *where = vr_strf("%s = $1", shape->key ? shape->key : shape->id);
+    struct vr_db_value value;
+    int r = find_key(shape, key, &value);
+
+    if (r == 0)
+        r = vr_shape_render(tx,
+                            &(struct vr_shape_query){.shape = shape,
+                                                     .fields = vr_shape_fields(shape, fields),
+                                                     .where = where,
+                                                     .order = shape->order,
+                                                     .tail = "",
+                                                     .values = &value,
+                                                     .count = 1,
+                                                     .now = now},
+                            &text, err);
+    if (r == -VR_NOT_FOUND || r == 0)
+        return vr_fail(err, VR_NOT_FOUND, "%s '%s' does not exist", resources[resource].name, key);
+    if (r < 0)
+        return r;
+    return vr_buf_finish(&text, out, err);
+}
+
+int vr_store_procs_json(struct vr_tx *tx, int64_t swarm_id, int64_t host_id, struct vr_wall now,
+                        char **out, struct vr_err *err)
+{
+    vr_auto_buf struct vr_buf text = VR_BUF(VR_LIST_BYTES);
+    vr_auto_free char *where =
+        vr_strf("%s = $1 AND %s", swarm_id ? "p.swarm_id" : "p.host_id", vr_shape_procs.where);
+    struct vr_db_value value = VR_I(swarm_id ? swarm_id : host_id);
+    int r;
+
+    vr_buf_addc(&text, '[');
+    r = vr_shape_render(tx,
+                        &(struct vr_shape_query){.shape = &vr_shape_procs,
+                                                 .fields = vr_shape_fields(&vr_shape_procs, NULL),
+                                                 .where = where,
+                                                 .order = vr_shape_procs.order,
+                                                 .tail = "",
+                                                 .values = &value,
+                                                 .count = 1,
+                                                 .now = now},
+                        &text, err);
+    if (r < 0)
+        return r;
+    vr_buf_addc(&text, ']');
+    return vr_buf_finish(&text, out, err);
+}

@@ -1,0 +1,266 @@
+/* SPDX-License-Identifier: MIT */
+/* Rows of rollouts and of their steps. */
+#include "store/rollout.h"
+
+#include "core/str.h"
+#include "store/row.h"
+#include "store/swarm.h"
+
+#define SELECT_ROLLOUT                                                                             \
+    "SELECT id, swarm_id, kind, user_id, state, result, phase, step, step_us, deadline_us,"        \
+    " cancel_requested, past_return, tag, commit_id, build_id, release_id, proc_name,"             \
+    " config_name, size, squad_id, pool_id, policy_json, wish_json, resolve_json, error_step,"     \
+    " error_host, error_proc, error_message, leftovers_json, warnings_json, created_us,"           \
+    " started_us, ended_us FROM rollouts "
+
+FIELDS(rollout, "rollout", T(rollout, id), I(rollout, swarm_id), T(rollout, kind),
+       I(rollout, user_id), T(rollout, state), T(rollout, result), T(rollout, phase),
+       T(rollout, step), I(rollout, step_us), I(rollout, deadline_us), B(rollout, cancel_requested),
+       B(rollout, past_return), T(rollout, tag), T(rollout, commit_id), I(rollout, build_id),
+       I(rollout, release_id), T(rollout, proc_name), T(rollout, config_name), I(rollout, size),
+       I(rollout, squad_id), I(rollout, pool_id), T(rollout, policy_json), T(rollout, wish_json),
+       T(rollout, resolve_json), T(rollout, error_step), T(rollout, error_host),
+       T(rollout, error_proc), T(rollout, error_message), T(rollout, leftovers_json),
+       T(rollout, warnings_json), I(rollout, created_us), I(rollout, started_us),
+       I(rollout, ended_us))
+
+int vr_store_rollout_find(struct vr_tx *tx, const char *id, struct vr_rollout_row *out,
+                          struct vr_err *err)
+{
+    return vr_row_find(tx, &rollout_type, id, out, err, SELECT_ROLLOUT "WHERE id = $1", VR_T(id));
+}
+
+int vr_store_rollout_list_open(struct vr_tx *tx, int64_t swarm_id, struct vr_rollout_rows *out,
+                               struct vr_err *err)
+{
+    return vr_row_list(tx, &rollout_type, out, err,
+                       SELECT_ROLLOUT "WHERE swarm_id = $1 AND state IN ('active', 'queued')"
+                                      " ORDER BY state",
+                       VR_I(swarm_id));
+}
+
+int vr_store_rollout_list_done(struct vr_tx *tx, int64_t swarm_id, int64_t limit,
+                               struct vr_rollout_rows *out, struct vr_err *err)
+{
+    return vr_row_list(tx, &rollout_type, out, err,
+                       SELECT_ROLLOUT "WHERE swarm_id = $1 AND result = 'done'"
+                                      " ORDER BY ended_us DESC, id LIMIT $2",
+                       VR_I(swarm_id), VR_I(limit));
+}
+
+#define ID_BYTES 16
+
+int vr_store_rollout_insert(struct vr_tx *tx, const struct vr_rollout_row *row, char **out_id,
+                            struct vr_err *err)
+{
+    vr_auto_free char *id = row->id ? vr_strdup(row->id) : vr_random_hex(ID_BYTES);
+    int r = vr_db_exec(
+        tx->db, NULL, err,
+        "INSERT INTO rollouts (id, swarm_id, kind, user_id, state, tag, commit_id, build_id,"
+        " release_id, proc_name, config_name, size, squad_id, pool_id, policy_json, wish_json,"
+        " created_us, started_us)"
+        " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18)",
+        VR_T(id), VR_I(row->swarm_id), VR_T(row->kind), VR_ID(row->user_id),
+        VR_T(vr_row_or(row->state, "queued")), VR_T(vr_row_or(row->tag, "")),
+        VR_T(vr_row_or(row->commit_id, "")), VR_ID(row->build_id), VR_ID(row->release_id),
+        VR_T(row->proc_name), VR_T(row->config_name), VR_I(row->size), VR_I(row->squad_id),
+        VR_ID(row->pool_id), VR_T(vr_row_or(row->policy_json, "{}")),
+        VR_T(vr_row_or(row->wish_json, "{}")), VR_I(row->created_us), vr_row_time(row->started_us));
+
+    if (r < 0)
+        return vr_fail_in(err, r, "rollout of swarm %" PRId64, row->swarm_id);
+    vr_store_touch_swarm(tx, row->swarm_id);
+    if (out_id)
+        *out_id = vr_take(id);
+    return 0;
+}
+
+/* Execute `UPDATE rollouts SET … WHERE id = $1 … RETURNING swarm_id` and touch the swarm. */
+#define change(tx, id, err, sql, ...)                                                              \
+    change_values(tx, id, err, sql, VR_DB_VALUES(VR_T(id), ##__VA_ARGS__))
+
+static int change_values(struct vr_tx *tx, const char *id, struct vr_err *err, const char *sql,
+                         const struct vr_db_value *values, size_t count)
+{
+    int64_t swarm_id;
+    int r = vr_db_get_i64_values(tx->db, &swarm_id, err, sql, values, count);
+
+    if (r == -VR_NOT_FOUND)
+        return vr_fail(err, VR_NOT_FOUND, "rollout '%s' does not exist, or is not in that state",
+                       id);
+    if (r < 0)
+        return vr_fail_in(err, r, "rollout '%s'", id);
+    vr_store_touch_swarm(tx, swarm_id);
+    return 0;
+}
+
+int vr_store_rollout_activate(struct vr_tx *tx, const char *id, struct vr_wall now,
+                              struct vr_err *err)
+{
+    return change(tx, id, err,
+                  "UPDATE rollouts SET state = 'active', started_us = $2"
+                  " WHERE id = $1 AND state = 'queued' RETURNING swarm_id",
+                  VR_I(now.us));
+}
+
+static int end_open_step(struct vr_tx *tx, const char *id, struct vr_wall now, struct vr_err *err)
+{
+    return vr_db_exec(tx->db, NULL, err,
+                      "UPDATE rollout_steps SET end_us = $2"
+                      " WHERE rollout_id = $1 AND end_us IS NULL",
+                      VR_T(id), VR_I(now.us));
+}
+
+static int begin_step(struct vr_tx *tx, const char *id, const char *step, struct vr_wall now,
+                      struct vr_err *err)
+{
+    int r = end_open_step(tx, id, now, err);
+
+    if (r == 0)
+        r = vr_db_exec(tx->db, NULL, err,
+                       "INSERT INTO rollout_steps (rollout_id, step, start_us)"
+                       " VALUES ($1, $2, $3)",
+                       VR_T(id), VR_T(step), VR_I(now.us));
+    return r;
+}
+
+int vr_store_rollout_step(struct vr_tx *tx, const char *id, const char *step,
+                          struct vr_wall deadline, bool past_return, struct vr_wall now,
+                          struct vr_err *err)
+{
+    int64_t same = 0;
+    int r =
+        vr_db_get_i64(tx->db, &same, err,
+                      "SELECT CASE WHEN step = $2 THEN 1 ELSE 0 END FROM rollouts WHERE id = $1",
+                      VR_T(id), VR_T(step));
+
+    if (r == 0 && !same)
+        r = begin_step(tx, id, step, now, err);
+    if (r < 0)
+        return vr_fail_in(err, r, "rollout '%s'", id);
+    return change(tx, id, err,
+                  "UPDATE rollouts SET step = $2, deadline_us = $3,"
+                  " step_us = CASE WHEN step = $2 THEN step_us ELSE $5 END,"
+                  " past_return = CASE WHEN $4 = 1 THEN 1 ELSE past_return END"
+                  " WHERE id = $1 RETURNING swarm_id",
+                  VR_T(step), VR_I(deadline.us), VR_B(past_return), VR_I(now.us));
+}
+
+int vr_store_rollout_note(struct vr_tx *tx, const char *id, const char *step, const char *host,
+                          const char *proc, const char *message, struct vr_wall now,
+                          struct vr_err *err)
+{
+    return vr_db_exec(tx->db, NULL, err,
+                      "INSERT INTO rollout_steps (rollout_id, step, host, proc, message, start_us,"
+                      " end_us) VALUES ($1, $2, $3, $4, $5, $6, $6)",
+                      VR_T(id), VR_T(step), VR_T(vr_row_or(host, "")), VR_T(vr_row_or(proc, "")),
+                      VR_T(message), VR_I(now.us));
+}
+
+int vr_store_rollout_set_phase(struct vr_tx *tx, const char *id, const char *phase,
+                               struct vr_wall deadline, struct vr_err *err)
+{
+    return change(tx, id, err,
+                  "UPDATE rollouts SET phase = $2, deadline_us = $3 WHERE id = $1"
+                  " RETURNING swarm_id",
+                  VR_T(phase), VR_I(deadline.us));
+}
+
+int vr_store_rollout_set_cause(struct vr_tx *tx, const char *id,
+                               const struct vr_rollout_cause *cause, struct vr_err *err)
+{
+    return vr_db_exec(tx->db, NULL, err,
+                      "UPDATE rollouts SET error_step = $2, error_host = $3, error_proc = $4,"
+                      " error_message = $5 WHERE id = $1 AND error_message = ''",
+                      VR_T(id), VR_T(vr_row_or(cause->step, "")), VR_T(vr_row_or(cause->host, "")),
+                      VR_T(vr_row_or(cause->proc, "")), VR_T(vr_row_or(cause->message, "")));
+}
+
+int vr_store_rollout_set_resolved(struct vr_tx *tx, const char *id, const char *commit_id,
+                                  const char *resolve_json, struct vr_err *err)
+{
+    return change(tx, id, err,
+                  "UPDATE rollouts SET commit_id = $2, resolve_json = $3 WHERE id = $1"
+                  " RETURNING swarm_id",
+                  VR_T(commit_id), VR_T(resolve_json));
+}
+
+int vr_store_rollout_set_build(struct vr_tx *tx, const char *id, int64_t build_id,
+                               struct vr_err *err)
+{
+    return change(tx, id, err, "UPDATE rollouts SET build_id = $2 WHERE id = $1 RETURNING swarm_id",
+                  VR_ID(build_id));
+}
+
+int vr_store_rollout_set_release(struct vr_tx *tx, const char *id, int64_t release_id,
+                                 struct vr_err *err)
+{
+    return change(tx, id, err,
+                  "UPDATE rollouts SET release_id = $2 WHERE id = $1 RETURNING swarm_id",
+                  VR_ID(release_id));
+}
+
+/* Arrays of JSON text grow by concatenation: '[]' takes no comma. */
+int vr_store_rollout_add_leftover(struct vr_tx *tx, const char *id, const char *json,
+                                  struct vr_err *err)
+{
+    return change(tx, id, err,
+                  "UPDATE rollouts SET leftovers_json ="
+                  " substr(leftovers_json, 1, length(leftovers_json) - 1)"
+                  " || CASE WHEN leftovers_json = '[]' THEN '' ELSE ',' END || $2 || ']'"
+                  " WHERE id = $1 RETURNING swarm_id",
+                  VR_T(json));
+}
+
+int vr_store_rollout_add_warning(struct vr_tx *tx, const char *id, const char *json,
+                                 struct vr_err *err)
+{
+    return change(tx, id, err,
+                  "UPDATE rollouts SET warnings_json ="
+                  " substr(warnings_json, 1, length(warnings_json) - 1)"
+                  " || CASE WHEN warnings_json = '[]' THEN '' ELSE ',' END || $2 || ']'"
+                  " WHERE id = $1 RETURNING swarm_id",
+                  VR_T(json));
+}
+
+int vr_store_rollout_request_cancel(struct vr_tx *tx, const char *id, struct vr_err *err)
+{
+    int64_t ended;
+    int r = vr_db_get_i64(tx->db, &ended, err,
+                          "SELECT CASE WHEN state = 'ended' THEN 1 ELSE 0 END FROM rollouts"
+                          " WHERE id = $1",
+                          VR_T(id));
+
+    if (r == -VR_NOT_FOUND)
+        return vr_fail(err, VR_NOT_FOUND, "rollout '%s' does not exist", id);
+    if (r < 0)
+        return r;
+    if (ended)
+        return vr_fail(err, VR_EXISTS, "rollout '%s' has ended already", id);
+    return change(tx, id, err,
+                  "UPDATE rollouts SET cancel_requested = 1 WHERE id = $1 RETURNING swarm_id");
+}
+
+int vr_store_rollout_refuse_cancel(struct vr_tx *tx, const char *id, struct vr_err *err)
+{
+    return change(tx, id, err,
+                  "UPDATE rollouts SET cancel_requested = 0 WHERE id = $1 RETURNING swarm_id");
+}
+
+int vr_store_rollout_end(struct vr_tx *tx, const char *id, const char *result, struct vr_wall now,
+                         struct vr_err *err)
+{
+    int r = end_open_step(tx, id, now, err);
+
+    if (r == 0)
+        r = change(tx, id, err,
+                   "UPDATE rollouts SET state = 'ended', result = $2, ended_us = $3"
+                   " WHERE id = $1 AND state <> 'ended' RETURNING swarm_id",
+                   VR_T(result), VR_I(now.us));
+    if (r == 0 && vr_streq(result, "done"))
+        r = vr_db_exec(tx->db, NULL, err,
+                       "UPDATE swarms SET current_rollout = $1"
+                       " WHERE id = (SELECT swarm_id FROM rollouts WHERE id = $1)",
+                       VR_T(id));
+    return r;
+}

@@ -1,0 +1,184 @@
+/* SPDX-License-Identifier: MIT */
+/* How the nouns of this folder read and change their rows; private to it. */
+#ifndef VR_STORE_ROW_H
+#define VR_STORE_ROW_H
+
+#include "store/event.h"
+#include "store/store.h"
+
+#include <inttypes.h>
+
+struct vr_idset {
+    int64_t *v;
+    size_t n;
+    size_t cap;
+};
+
+struct vr_tx {
+    struct vr_db_tx *db;
+    struct vr_idset hosts;       /* touched */
+    struct vr_idset swarms;      /* touched */
+    struct vr_event_row *events; /* wait for the commit; ids are not set yet */
+    size_t event_count;
+    size_t event_cap;
+};
+
+/** Write the collected events; sets first and last id (0 for none). */
+VR_MUST_USE
+int vr_event_flush(struct vr_tx *tx, int64_t *out_first, int64_t *out_last, struct vr_err *err);
+void vr_event_drop(struct vr_tx *tx);
+
+enum vr_row_kind {
+    VR_ROW_I64,
+    VR_ROW_BOOL,
+    VR_ROW_TEXT,
+};
+
+/** Where column i of a SELECT goes in the row's struct. */
+struct vr_row_field {
+    enum vr_row_kind kind;
+    size_t offset;
+};
+
+struct vr_row_type {
+    const char *noun; /* in messages: "app" */
+    const struct vr_row_field *fields;
+    size_t count;
+    size_t size;
+};
+
+/*
+ * `FIELDS(app, app, I(app, id), T(app, name), …)` defines app_type, in the order of the columns
+ * that the file's SELECTs have, and the two fini functions that VR_DECLARE_ROW() promises.
+ */
+#define I(row, field)                                                                              \
+    {                                                                                              \
+        VR_ROW_I64, offsetof(struct vr_##row##_row, field)                                         \
+    }
+#define B(row, field)                                                                              \
+    {                                                                                              \
+        VR_ROW_BOOL, offsetof(struct vr_##row##_row, field)                                        \
+    }
+#define T(row, field)                                                                              \
+    {                                                                                              \
+        VR_ROW_TEXT, offsetof(struct vr_##row##_row, field)                                        \
+    }
+
+#define FIELDS(row, title, ...)                                                                    \
+    static const struct vr_row_field row##_fields[] = {__VA_ARGS__};                               \
+    static const struct vr_row_type row##_type = {title, row##_fields, VR_COUNT(row##_fields),     \
+                                                  sizeof(struct vr_##row##_row)};                  \
+    void vr_##row##_row_fini(struct vr_##row##_row *row_)                                          \
+    {                                                                                              \
+        vr_row_fini(&row##_type, row_);                                                            \
+    }                                                                                              \
+    void vr_##row##_rows_fini(struct vr_##row##_rows *rows_)                                       \
+    {                                                                                              \
+        for (size_t i_ = 0; i_ < rows_->n; i_++)                                                   \
+            vr_row_fini(&row##_type, &rows_->v[i_]);                                               \
+        free(rows_->v);                                                                            \
+        *rows_ = (struct vr_##row##_rows){0};                                                      \
+    }
+
+void vr_row_fini(const struct vr_row_type *type, void *row);
+void vr_row_load(const struct vr_row_type *type, struct vr_db_rows *rows, void *row);
+
+/**
+ * The first row of a query into `out`; -VR_NOT_FOUND with "<noun> '<key>' does not exist".
+ * @key  for the message only
+ */
+#define vr_row_find(tx, type, key, out, err, sql, ...)                                             \
+    vr_row_find_values(tx, type, key, out, err, sql, VR_DB_VALUES(__VA_ARGS__))
+VR_MUST_USE
+int vr_row_find_values(struct vr_tx *tx, const struct vr_row_type *type, const char *key, void *out,
+                       struct vr_err *err, const char *sql, const struct vr_db_value *values,
+                       size_t count);
+
+/** The same with a number as key. */
+#define vr_row_find_id(tx, type, id, out, err, sql, ...)                                           \
+    vr_row_find_id_values(tx, type, id, out, err, sql, VR_DB_VALUES(__VA_ARGS__))
+VR_MUST_USE
+int vr_row_find_id_values(struct vr_tx *tx, const struct vr_row_type *type, int64_t id, void *out,
+                          struct vr_err *err, const char *sql, const struct vr_db_value *values,
+                          size_t count);
+
+/** All rows of a query; out_rows is one of the `struct vr_x_rows`. */
+#define vr_row_list(tx, type, out_rows, err, sql, ...)                                             \
+    vr_row_list_values(tx, type, (void **)&(out_rows)->v, &(out_rows)->n, err, sql,                \
+                       VR_DB_VALUES(__VA_ARGS__))
+VR_MUST_USE
+int vr_row_list_values(struct vr_tx *tx, const struct vr_row_type *type, void **out_v,
+                       size_t *out_n, struct vr_err *err, const char *sql,
+                       const struct vr_db_value *values, size_t count);
+
+/** Execute a change of one row; -VR_NOT_FOUND if there was none. */
+#define vr_row_change(tx, noun, id, err, sql, ...)                                                 \
+    vr_row_change_values(tx, noun, id, err, sql, VR_DB_VALUES(__VA_ARGS__))
+VR_MUST_USE
+int vr_row_change_values(struct vr_tx *tx, const char *noun, int64_t id, struct vr_err *err,
+                         const char *sql, const struct vr_db_value *values, size_t count);
+
+/** All integers of a query with one column. @out_ids given: free(). */
+#define vr_row_ids(tx, out_ids, out_n, err, sql, ...)                                              \
+    vr_row_ids_values(tx, out_ids, out_n, err, sql, VR_DB_VALUES(__VA_ARGS__))
+VR_MUST_USE
+int vr_row_ids_values(struct vr_tx *tx, int64_t **out_ids, size_t *out_n, struct vr_err *err,
+                      const char *sql, const struct vr_db_value *values, size_t count);
+
+/** Touch the hosts, or swarms, that a query with one column names. */
+#define vr_row_touch_hosts(tx, err, sql, ...)                                                      \
+    vr_row_touch_values(tx, vr_store_touch_host, err, sql, VR_DB_VALUES(__VA_ARGS__))
+#define vr_row_touch_swarms(tx, err, sql, ...)                                                     \
+    vr_row_touch_values(tx, vr_store_touch_swarm, err, sql, VR_DB_VALUES(__VA_ARGS__))
+VR_MUST_USE
+int vr_row_touch_values(struct vr_tx *tx, void (*touch)(struct vr_tx *, int64_t),
+                        struct vr_err *err, const char *sql, const struct vr_db_value *values,
+                        size_t count);
+
+/** What may still refer to a row: a query with $1 its id, giving names. */
+struct vr_row_use {
+    const char *what; /* plural in s: "swarms" */
+    const char *sql;
+};
+
+#define VR_ROW_USE_NAMES 5 /* named of each kind; the rest is counted */
+
+/** -VR_EXISTS with "squad 'dc1' is still used by 2 hosts (h1, h2) and 1 swarm (…)". */
+VR_MUST_USE
+int vr_row_refuse_used(struct vr_tx *tx, const char *noun, const char *name, int64_t id,
+                       const struct vr_row_use *uses, size_t count, struct vr_err *err);
+
+/** `[1,2,3]` for @IDS($n)@; given, release with free(). */
+char *vr_row_ids_text(const int64_t *ids, size_t n);
+
+/**
+ * Condition on a proc that still counts: one that was held is stopped, but keeps host and port.
+ * `p` is the alias of the table.
+ */
+#define VR_PROC_LIVE(p) "(" p ".actual <> 'stopped' OR " p ".desired <> 'stop')"
+
+/** The supervisor's word for `actual`, as the contract shows it. */
+struct vr_proc_state {
+    const char *actual;
+    const char *name; /* RUNNING */
+    int number;       /* 20 */
+};
+const struct vr_proc_state *vr_proc_state_of(const char *actual);
+
+/** Collect an event 'proc' with the proc as it is in this transaction; `event` names the change. */
+VR_MUST_USE
+int vr_proc_event(struct vr_tx *tx, int64_t id, const char *event, struct vr_wall now,
+                  struct vr_err *err);
+
+static inline const char *vr_row_or(const char *text, const char *fallback)
+{
+    return text ? text : fallback;
+}
+
+/** A time of which 0 means that there is none. */
+static inline struct vr_db_value vr_row_time(int64_t us)
+{
+    return us ? vr_db_of_i64(us) : VR_NULL;
+}
+
+#endif

@@ -1,0 +1,281 @@
+/* SPDX-License-Identifier: MIT */
+/* Renders rows as JSON text, with arrays of child rows. */
+
+/*
+ * No tree of JSON values is built: each typed column is appended to one buffer by its writer.
+ * Arrays of children (the procs of a swarm) leave a hole while the rows are read; then one query
+ * fetches the children of all rows at once, in the order of their parents, and the text is put
+ * together. So a list costs one query a level, however long it is. The same SQL runs on every
+ * database, which their JSON functions would not.
+ */
+#include "store/shape.h"
+
+struct row {
+    int64_t id;
+    int64_t parent;
+    size_t begin; /* in the text */
+    size_t end;
+};
+
+struct hole {
+    size_t at;    /* in the text */
+    size_t field; /* index in the shape */
+    int64_t id;   /* of the row */
+};
+
+struct rendered {
+    struct vr_buf text;
+    struct row *rows;
+    size_t row_count, row_cap;
+    struct hole *holes;
+    size_t hole_count, hole_cap;
+};
+
+static void rendered_fini(struct rendered *r)
+{
+    vr_buf_fini(&r->text);
+    free(r->rows);
+    free(r->holes);
+}
+
+static struct row *add_row(struct rendered *r)
+{
+    if (r->row_count == r->row_cap) {
+        r->row_cap = r->row_cap ? r->row_cap * 2 : 64;
+        r->rows = vr_realloc_array(r->rows, r->row_cap, sizeof(*r->rows));
+    }
+    return &r->rows[r->row_count++];
+}
+
+static void add_hole(struct rendered *r, size_t field, int64_t id)
+{
+    if (r->hole_count == r->hole_cap) {
+        r->hole_cap = r->hole_cap ? r->hole_cap * 2 : 64;
+        r->holes = vr_realloc_array(r->holes, r->hole_cap, sizeof(*r->holes));
+    }
+    r->holes[r->hole_count++] = (struct hole){r->text.len, field, id};
+}
+
+static bool is_wanted(const struct vr_shape_query *query, size_t field)
+{
+    return query->fields >> field & 1;
+}
+
+uint64_t vr_shape_fields(const struct vr_shape *shape, const char *names)
+{
+    uint64_t all = UINT64_MAX >> (64 - shape->field_count);
+    uint64_t fields = 0;
+
+    if (vr_str_is_empty(names))
+        return all;
+    while (*names) {
+        size_t n = strcspn(names, ",");
+
+        for (size_t i = 0; i < shape->field_count; i++) {
+            const char *name = shape->fields[i].name;
+
+            if (strlen(name) == n && !strncmp(name, names, n))
+                fields |= UINT64_C(1) << i;
+        }
+        names += n + (names[n] == ',');
+    }
+    return fields ? fields : all;
+}
+
+#define SQL_BYTES 16384 /* of one generated statement */
+
+static int build_sql(const struct vr_shape_query *query, const char *link, char **out,
+                     struct vr_err *err)
+{
+    vr_auto_buf struct vr_buf b = VR_BUF(SQL_BYTES);
+
+    vr_buf_addf(&b, "SELECT %s, %s", link ? link : "0", query->shape->id);
+    for (size_t i = 0; i < query->shape->field_count; i++) {
+        if (is_wanted(query, i) && query->shape->fields[i].sql)
+            vr_buf_addf(&b, ", %s", query->shape->fields[i].sql);
+    }
+    vr_buf_addf(&b, " FROM %s", query->shape->from);
+    if (!vr_str_is_empty(query->where))
+        vr_buf_addf(&b, " WHERE %s", query->where);
+    vr_buf_addf(&b, " ORDER BY %s%s%s %s", link ? link : "", link ? ", " : "", query->order,
+                query->tail);
+    return vr_buf_finish(&b, out, err);
+}
+
+static void render_row(const struct vr_shape_query *query, struct vr_db_rows *rows,
+                       struct rendered *out)
+{
+    struct row *row = add_row(out);
+    bool bare = !*query->shape->fields[0].name;
+    bool first = true;
+    int column = 2;
+
+    *row = (struct row){vr_db_i64(rows, 1), vr_db_i64(rows, 0), out->text.len, 0};
+    if (!bare)
+        vr_buf_addc(&out->text, '{');
+    for (size_t i = 0; i < query->shape->field_count; i++) {
+        const struct vr_shape_field *field = &query->shape->fields[i];
+
+        if (!is_wanted(query, i))
+            continue;
+        if (!bare)
+            vr_buf_addf(&out->text, "%s\"%s\":", first ? "" : ",", field->name);
+        first = false;
+        if (field->children) {
+            add_hole(out, i, row->id);
+        } else {
+            field->write(&out->text, rows, column, query->now);
+            column += field->columns ? field->columns : 1;
+        }
+    }
+    if (!bare)
+        vr_buf_addc(&out->text, '}');
+    row->end = out->text.len;
+}
+
+static int render(struct vr_tx *tx, const struct vr_shape_query *query, const char *link,
+                  struct rendered *out, struct vr_err *err);
+
+/* All children of one field, ordered by parent. */
+static int render_children(struct vr_tx *tx, const struct vr_shape_query *query, size_t field,
+                           const struct rendered *parents, struct rendered *out, struct vr_err *err)
+{
+    const struct vr_shape_field *f = &query->shape->fields[field];
+    const struct vr_shape *shape = f->children;
+    vr_auto_free int64_t *ids = vr_alloc_array(parents->row_count + 1, sizeof(*ids));
+    vr_auto_free char *ids_text = NULL;
+    vr_auto_free char *where = NULL;
+    struct vr_db_value value;
+
+    for (size_t i = 0; i < parents->row_count; i++)
+        ids[i] = parents->rows[i].id;
+    ids_text = vr_row_ids_text(ids, parents->row_count);
+    value = VR_T(ids_text);
+    where = vr_strf("%s IN @IDS($1)@%s%s", f->link, shape->where ? " AND " : "",
+                    shape->where ? shape->where : "");
+    return render(tx,
+                  &(struct vr_shape_query){.shape = shape,
+                                           .fields = vr_shape_fields(shape, NULL),
+                                           .where = where,
+                                           .order = shape->order,
+                                           .tail = "",
+                                           .values = &value,
+                                           .count = 1,
+                                           .now = query->now},
+                  f->link, out, err);
+}
+
+/* The first row of a parent; rows are in the order of their parents. */
+static size_t find_first(const struct rendered *children, int64_t parent)
+{
+    size_t low = 0, high = children->row_count;
+
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+
+        if (children->rows[middle].parent < parent)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
+}
+
+static void add_children(struct vr_buf *out, const struct rendered *children, int64_t parent)
+{
+    const char *comma = "";
+
+    vr_buf_addc(out, '[');
+    for (size_t i = find_first(children, parent);
+         i < children->row_count && children->rows[i].parent == parent; i++) {
+        const struct row *row = &children->rows[i];
+
+        vr_buf_add(out, comma);
+        vr_buf_add_n(out, children->text.p + row->begin, row->end - row->begin);
+        comma = ",";
+    }
+    vr_buf_addc(out, ']');
+}
+
+/* Replace the text by one with all holes filled; rows move along. */
+static void fill_holes(struct rendered *r, const struct rendered *children)
+{
+    struct vr_buf text = VR_BUF(r->text.max);
+    size_t done = 0, hole = 0;
+
+    for (size_t i = 0; i < r->row_count; i++) {
+        struct row *row = &r->rows[i];
+        size_t begin = text.len;
+
+        for (;
+             hole < r->hole_count && r->holes[hole].at <= row->end && r->holes[hole].id == row->id;
+             hole++) {
+            vr_buf_add_n(&text, r->text.p + done, r->holes[hole].at - done);
+            done = r->holes[hole].at;
+            add_children(&text, &children[r->holes[hole].field], row->id);
+        }
+        vr_buf_add_n(&text, r->text.p + done, row->end - done);
+        done = row->end;
+        row->begin = begin;
+        row->end = text.len;
+    }
+    text.over |= r->text.over;
+    vr_buf_fini(&r->text);
+    r->text = text;
+}
+
+static int render_all_children(struct vr_tx *tx, const struct vr_shape_query *query,
+                               struct rendered *out, struct vr_err *err)
+{
+    struct rendered children[VR_SHAPE_FIELDS_MAX] = {0};
+    int r = 0;
+
+    for (size_t i = 0; r == 0 && i < query->shape->field_count; i++) {
+        if (!is_wanted(query, i) || !query->shape->fields[i].children)
+            continue;
+        children[i].text = VR_BUF(VR_LIST_BYTES);
+        r = render_children(tx, query, i, out, &children[i], err);
+        out->text.over |= children[i].text.over;
+    }
+    if (r == 0)
+        fill_holes(out, children);
+    for (size_t i = 0; i < query->shape->field_count; i++)
+        rendered_fini(&children[i]);
+    return r;
+}
+
+static int render(struct vr_tx *tx, const struct vr_shape_query *query, const char *link,
+                  struct rendered *out, struct vr_err *err)
+{
+    VR_OWNED(vr_db_rows_free) struct vr_db_rows *rows = NULL;
+    vr_auto_free char *sql = NULL;
+    int r = build_sql(query, link, &sql, err);
+
+    if (r == 0)
+        r = vr_db_query_values(tx->db, &rows, err, sql, query->values, query->count);
+    if (r < 0)
+        return r;
+    while (!out->text.over && (r = vr_db_next(rows, err)) > 0)
+        render_row(query, rows, out);
+    if (r < 0 || !out->hole_count || out->text.over)
+        return r < 0 ? r : 0;
+    return render_all_children(tx, query, out, err);
+}
+
+int vr_shape_render(struct vr_tx *tx, const struct vr_shape_query *query, struct vr_buf *out,
+                    struct vr_err *err)
+{
+    __attribute__((cleanup(rendered_fini))) struct rendered all = {.text = VR_BUF(VR_LIST_BYTES)};
+    int r = render(tx, query, NULL, &all, err);
+
+    if (r < 0)
+        return r;
+    if (all.text.over)
+        return vr_fail(err, VR_LIMIT, "the page is larger than %u MiB: ask for a smaller limit",
+                       VR_LIST_BYTES >> 20);
+    for (size_t i = 0; i < all.row_count; i++) {
+        vr_buf_add(out, i ? "," : "");
+        vr_buf_add_n(out, all.text.p + all.rows[i].begin, all.rows[i].end - all.rows[i].begin);
+    }
+    return (int)all.row_count;
+}

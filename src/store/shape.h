@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: MIT */
+/* How rows become the API's JSON: tables of fields and filters per resource; private to store. */
+#ifndef VR_STORE_SHAPE_H
+#define VR_STORE_SHAPE_H
+
+#include "core/buf.h"
+#include "store/resource.h"
+#include "store/row.h"
+
+struct vr_shape;
+
+/** Append the JSON value of the columns beginning at `column`. */
+typedef void vr_shape_write_fn(struct vr_buf *out, struct vr_db_rows *rows, int column,
+                               struct vr_wall now);
+
+/** One key of the object: columns and their writer, or an array of child rows. */
+struct vr_shape_field {
+    const char *name; /* "": the value stands alone, as in arrays of URIs */
+    const char *sql;  /* expressions, separated by commas if there are several */
+    vr_shape_write_fn *write;
+    int columns; /* 0 counts as 1 */
+    const struct vr_shape *children;
+    const char *link; /* of children: expression over their FROM that gives the parent's id */
+};
+
+enum vr_filter_type {
+    VR_FILTER_TEXT,
+    VR_FILTER_INT,
+    VR_FILTER_BOOL,
+    VR_FILTER_TIME,
+};
+
+/** A filter: `before expr <compared> after`; before and after are NULL for plain columns. */
+struct vr_shape_filter {
+    const char *name; /* "squad__hosts__name" */
+    enum vr_filter_type type;
+    const char *expr;
+    const char *before; /* "EXISTS (SELECT … AND " */
+    const char *after;  /* ")" */
+};
+
+struct vr_shape {
+    const char *from;  /* tables; joins must not multiply rows */
+    const char *id;    /* integer that children link to; "0" where there are none */
+    const char *key;   /* what the path names it by; NULL: id */
+    bool key_is_text;  /* a name, or a rollout's id */
+    const char *where; /* of lists, not of details; NULL: all */
+    const char *order;
+    const struct vr_shape_field *fields;
+    size_t field_count;
+    const struct vr_shape_filter *filters;
+    size_t filter_count;
+};
+
+#define VR_SHAPE_FIELDS_MAX 64
+
+/** The shape of a resource; never NULL. */
+const struct vr_shape *vr_shape_of(enum vr_resource resource);
+
+extern const struct vr_shape vr_shape_apps, vr_shape_buildpacks, vr_shape_builds, vr_shape_releases,
+    vr_shape_ingredients, vr_shape_squads, vr_shape_hosts, vr_shape_swarms, vr_shape_procs,
+    vr_shape_rollouts, vr_shape_commands, vr_shape_balancers, vr_shape_pools, vr_shape_events,
+    vr_shape_logs, vr_shape_users, vr_shape_tokens;
+
+/* Writers. A null column is null unless said otherwise. */
+vr_shape_write_fn vr_write_int;   /* number */
+vr_shape_write_fn vr_write_bool;  /* true, false */
+vr_shape_write_fn vr_write_text;  /* string */
+vr_shape_write_fn vr_write_json;  /* the text as it is */
+vr_shape_write_fn vr_write_list;  /* the same, [] as null */
+vr_shape_write_fn vr_write_naive; /* microseconds as naive UTC; 0 is null */
+vr_shape_write_fn vr_write_utc;   /* with Z; 0 is null */
+
+/** Append a quoted and escaped string. */
+void vr_shape_quote(struct vr_buf *out, struct vr_str text);
+
+/** What to render; every text is made of constant fragments, values are bound. */
+struct vr_shape_query {
+    const struct vr_shape *shape;
+    uint64_t fields;   /* bit i: field i */
+    const char *where; /* NULL: all */
+    const char *order;
+    const char *tail; /* LIMIT … or "" */
+    const struct vr_db_value *values;
+    size_t count;
+    struct vr_wall now;
+};
+
+/** All fields, or those that a list names; unknown ones are ignored. */
+uint64_t vr_shape_fields(const struct vr_shape *shape, const char *names);
+
+/** Append the objects, separated by commas; returns their number or -code. */
+VR_MUST_USE
+int vr_shape_render(struct vr_tx *tx, const struct vr_shape_query *query, struct vr_buf *out,
+                    struct vr_err *err);
+
+/** A WHERE text and its values, made from a query string. */
+struct vr_filter_sql {
+    struct vr_buf where; /* "" for all */
+    struct vr_buf order;
+    struct vr_db_value values[VR_DB_PARAMS_MAX];
+    size_t count;
+    char **texts; /* owned: what values point to */
+    size_t text_count;
+};
+
+/** Texts of `query` are borrowed as long as `out` lives; release it also on failure. */
+VR_MUST_USE
+int vr_filter_build(const struct vr_shape *shape, const struct vr_query *query,
+                    struct vr_filter_sql *out, struct vr_err *err);
+void vr_filter_fini(struct vr_filter_sql *sql);
+
+#endif

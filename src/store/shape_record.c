@@ -1,0 +1,185 @@
+/* SPDX-License-Identifier: MIT */
+/* Shapes of what was made and what happened: builds, releases, events, logs. */
+#include "store/shape.h"
+
+#define TABLES(f, g)                                                                               \
+    .fields = (f), .field_count = VR_COUNT(f), .filters = (g), .filter_count = VR_COUNT(g)
+
+/* --- builds --- */
+
+static const struct vr_shape_field build_fields[] = {
+    {"id", "b.id", vr_write_int},
+    {"app", "'/api/v1/apps/' || a.name || '/'", vr_write_text},
+    {"tag", "b.tag", vr_write_text},
+    {"status", "b.status", vr_write_text},
+    {"file", "'/files/' || b.file", vr_write_text},
+    {"file_md5", "b.file_md5", vr_write_text},
+    {"compile_log",
+     "CASE WHEN b.log_bytes > 0 THEN '/files/builds/build_' || b.id || '_compile.log' END",
+     vr_write_text},
+    {"start_time", "b.start_us", vr_write_naive},
+    {"end_time", "b.end_us", vr_write_naive},
+    {"hash", "b.hash", vr_write_text},
+    {"env_yaml", "b.env_yaml", vr_write_text},
+    {"buildpack_url", "b.buildpack_url", vr_write_text},
+    {"buildpack_version", "b.buildpack_version", vr_write_text},
+    {"resource_uri", "'/api/v1/builds/' || b.id || '/'", vr_write_text},
+    {"os_image", "NULL", vr_write_text},
+    {"app_name", "a.name", vr_write_text},
+    {"commit", "b.commit_id", vr_write_text},
+    {"file_sha256", "b.file_sha256", vr_write_text},
+    {"file_bytes", "b.file_bytes", vr_write_int},
+    {"procfile", "b.procfile_json", vr_write_json},
+    {"error", "b.error", vr_write_text},
+    {"log_bytes", "b.log_bytes", vr_write_int},
+    {"phase", "coalesce(j.phase, '')", vr_write_text},
+    {"host", "h.name", vr_write_text},
+    {"created_utc", "b.created_us", vr_write_utc},
+    {"start_time_utc", "b.start_us", vr_write_utc},
+    {"end_time_utc", "b.end_us", vr_write_utc},
+};
+
+static const struct vr_shape_filter build_filters[] = {
+    {"id", VR_FILTER_INT, "b.id"},
+    {"app", VR_FILTER_INT, "b.app_id"},
+    {"app__id", VR_FILTER_INT, "b.app_id"},
+    {"app__name", VR_FILTER_TEXT, "a.name"},
+    {"app__buildpack", VR_FILTER_INT, "a.buildpack_id"},
+    {"tag", VR_FILTER_TEXT, "b.tag"},
+    {"status", VR_FILTER_TEXT, "b.status"},
+    {"hash", VR_FILTER_TEXT, "b.hash"},
+    {"commit", VR_FILTER_TEXT, "b.commit_id"},
+    {"start_time", VR_FILTER_TIME, "b.start_us"},
+    {"end_time", VR_FILTER_TIME, "b.end_us"},
+};
+
+const struct vr_shape vr_shape_builds = {
+    .from = "builds b JOIN apps a ON a.id = b.app_id LEFT JOIN jobs j ON j.id = b.job_id"
+            " LEFT JOIN hosts h ON h.id = j.host_id",
+    .id = "b.id",
+    .order = "b.id DESC",
+    TABLES(build_fields, build_filters),
+};
+
+/* --- releases --- */
+
+static const struct vr_shape_field release_fields[] = {
+    {"id", "r.id", vr_write_int},
+    {"build", "'/api/v1/builds/' || r.build_id || '/'", vr_write_text},
+    {"compiled_name", "a.name || '-' || b.tag || '-' || r.hash", vr_write_text},
+    {"config_yaml", "r.config_yaml", vr_write_text},
+    {"env_yaml", "r.env_yaml", vr_write_text},
+    {"volumes", "r.volumes_json", vr_write_list},
+    {"hash", "r.hash", vr_write_text},
+    {"run_as", "r.run_as", vr_write_text},
+    {"mem_limit", "r.mem_limit", vr_write_text},
+    {"memsw_limit", "r.memsw_limit", vr_write_text},
+    {"resource_uri", "'/api/v1/releases/' || r.id || '/'", vr_write_text},
+    {"app_name", "a.name", vr_write_text},
+    {"version", "b.tag", vr_write_text},
+    {"created_utc", "r.created_us", vr_write_utc},
+};
+
+static const struct vr_shape_filter release_filters[] = {
+    {"id", VR_FILTER_INT, "r.id"},
+    {"hash", VR_FILTER_TEXT, "r.hash"},
+    {"build", VR_FILTER_INT, "r.build_id"},
+    {"build__id", VR_FILTER_INT, "r.build_id"},
+    {"build__tag", VR_FILTER_TEXT, "b.tag"},
+    {"build__app", VR_FILTER_INT, "b.app_id"},
+    {"build__app__id", VR_FILTER_INT, "b.app_id"},
+    {"build__app__name", VR_FILTER_TEXT, "a.name"},
+};
+
+const struct vr_shape vr_shape_releases = {
+    .from = "releases r JOIN builds b ON b.id = r.build_id JOIN apps a ON a.id = b.app_id",
+    .id = "r.id",
+    .order = "r.id DESC",
+    TABLES(release_fields, release_filters),
+};
+
+/* --- events --- */
+
+static const struct vr_shape_field event_fields[] = {
+    {"id", "e.id", vr_write_int},
+    {"time", "e.time_us", vr_write_utc},
+    {"kind", "e.kind", vr_write_text},
+    {"title", "e.title", vr_write_text},
+    {"message", "e.message", vr_write_text},
+    {"tags", "e.tags_json", vr_write_json},
+    {"rollout", "e.rollout_id", vr_write_text},
+    {"swarm", "'/api/v1/swarms/' || e.swarm_id || '/'", vr_write_text},
+    {"proc_id", "e.proc_id", vr_write_int},
+    {"host", "h.name", vr_write_text},
+    {"data", "e.data_json", vr_write_json},
+    {"resource_uri", "'/api/v1/events/' || e.id || '/'", vr_write_text},
+};
+
+static const struct vr_shape_filter event_filters[] = {
+    {"id", VR_FILTER_INT, "e.id"},
+    {"time", VR_FILTER_TIME, "e.time_us"},
+    {"kind", VR_FILTER_TEXT, "e.kind"},
+    {"title", VR_FILTER_TEXT, "e.title"},
+    {"message", VR_FILTER_TEXT, "e.message"},
+    {"tags", VR_FILTER_TEXT, "e.tags_json"},
+    {"rollout", VR_FILTER_TEXT, "e.rollout_id"},
+    {"swarm", VR_FILTER_INT, "e.swarm_id"},
+    {"proc_id", VR_FILTER_INT, "e.proc_id"},
+    {"host", VR_FILTER_TEXT, "h.name"},
+};
+
+const struct vr_shape vr_shape_events = {
+    .from = "events e LEFT JOIN hosts h ON h.id = e.host_id",
+    .id = "e.id",
+    .order = "e.id DESC",
+    TABLES(event_fields, event_filters),
+};
+
+/* --- logs --- */
+
+/* Columns: id, username, first_name, last_name, last_login_us, joined_us. */
+static void write_user(struct vr_buf *out, struct vr_db_rows *rows, int column, struct vr_wall now)
+{
+    int64_t id = vr_db_i64(rows, column);
+
+    if (!id) {
+        vr_buf_add(out, "null");
+        return;
+    }
+    vr_buf_addf(out, "{\"id\":%" PRId64 ",\"username\":", id);
+    vr_write_text(out, rows, column + 1, now);
+    vr_buf_add(out, ",\"first_name\":");
+    vr_write_text(out, rows, column + 2, now);
+    vr_buf_add(out, ",\"last_name\":");
+    vr_write_text(out, rows, column + 3, now);
+    vr_buf_add(out, ",\"last_login\":");
+    vr_write_naive(out, rows, column + 4, now);
+    vr_buf_add(out, ",\"date_joined\":");
+    vr_write_naive(out, rows, column + 5, now);
+    vr_buf_addf(out, ",\"profile\":null,\"resource_uri\":\"/api/v1/user/%" PRId64 "/\"}", id);
+}
+
+static const struct vr_shape_field log_fields[] = {
+    {"id", "g.id", vr_write_int},
+    {"type", "g.type", vr_write_text},
+    {"time", "g.time_us", vr_write_naive},
+    {"message", "g.message", vr_write_text},
+    {"user", "u.id, u.username, u.first_name, u.last_name, u.last_login_us, u.joined_us",
+     write_user, 6},
+    {"resource_uri", "'/api/v1/logs/' || g.id || '/'", vr_write_text},
+    {"time_utc", "g.time_us", vr_write_utc},
+    {"remote", "g.remote", vr_write_text},
+};
+
+static const struct vr_shape_filter log_filters[] = {
+    {"id", VR_FILTER_INT, "g.id"},         {"type", VR_FILTER_TEXT, "g.type"},
+    {"time", VR_FILTER_TIME, "g.time_us"}, {"message", VR_FILTER_TEXT, "g.message"},
+    {"user", VR_FILTER_INT, "g.user_id"},  {"user__username", VR_FILTER_TEXT, "u.username"},
+};
+
+const struct vr_shape vr_shape_logs = {
+    .from = "log_entries g LEFT JOIN users u ON u.id = g.user_id",
+    .id = "g.id",
+    .order = "g.id DESC",
+    TABLES(log_fields, log_filters),
+};

@@ -1,0 +1,336 @@
+/* SPDX-License-Identifier: MIT */
+/* Shapes of what users write: apps, buildpacks, ingredients, squads, balancers, swarms, users. */
+#include "model/policy.h"
+#include "store/shape.h"
+
+#define TABLES(f, g)                                                                               \
+    .fields = (f), .field_count = VR_COUNT(f), .filters = (g), .filter_count = VR_COUNT(g)
+
+/* --- apps --- */
+
+static const struct vr_shape_field app_fields[] = {
+    {"id", "a.id", vr_write_int},
+    {"name", "a.name", vr_write_text},
+    {"repo_url", "a.repo_url", vr_write_text},
+    {"repo_type", "a.repo_type", vr_write_text},
+    {"buildpack", "'/api/v1/buildpacks/' || a.buildpack_id || '/'", vr_write_text},
+    {"stack", "NULL", vr_write_text},
+    {"resolved_url", "a.repo_url", vr_write_text},
+    {"resource_uri", "'/api/v1/apps/' || a.name || '/'", vr_write_text},
+    {"row_version", "a.row_version", vr_write_int},
+};
+
+static const struct vr_shape_filter app_filters[] = {
+    {"id", VR_FILTER_INT, "a.id"},
+    {"name", VR_FILTER_TEXT, "a.name"},
+    {"repo_url", VR_FILTER_TEXT, "a.repo_url"},
+    {"buildpack", VR_FILTER_INT, "a.buildpack_id"},
+    {"buildpack__repo_url", VR_FILTER_TEXT, "bp.repo_url"},
+    {"buildpack__repo_type", VR_FILTER_TEXT, "bp.repo_type"},
+};
+
+const struct vr_shape vr_shape_apps = {
+    .from = "apps a LEFT JOIN buildpacks bp ON bp.id = a.buildpack_id",
+    .id = "a.id",
+    .key = "a.name",
+    .key_is_text = true,
+    .order = "a.name",
+    TABLES(app_fields, app_filters),
+};
+
+/* --- buildpacks --- */
+
+static const struct vr_shape_field buildpack_fields[] = {
+    {"id", "b.id", vr_write_int},
+    {"repo_url", "b.repo_url", vr_write_text},
+    {"repo_type", "b.repo_type", vr_write_text},
+    {"desc", "b.description", vr_write_text},
+    {"order", "b.ord", vr_write_int},
+    {"resource_uri", "'/api/v1/buildpacks/' || b.id || '/'", vr_write_text},
+    {"row_version", "b.row_version", vr_write_int},
+};
+
+static const struct vr_shape_filter buildpack_filters[] = {
+    {"id", VR_FILTER_INT, "b.id"},
+    {"repo_url", VR_FILTER_TEXT, "b.repo_url"},
+    {"repo_type", VR_FILTER_TEXT, "b.repo_type"},
+};
+
+const struct vr_shape vr_shape_buildpacks = {
+    .from = "buildpacks b",
+    .id = "b.id",
+    .order = "b.ord, b.id",
+    TABLES(buildpack_fields, buildpack_filters),
+};
+
+/* --- ingredients --- */
+
+static const struct vr_shape_field swarm_uri_fields[] = {
+    {"", "'/api/v1/swarms/' || x.swarm_id || '/'", vr_write_text},
+};
+
+static const struct vr_shape swarm_uris = {
+    .from = "swarm_ingredients x",
+    .id = "x.swarm_id",
+    .order = "x.swarm_id",
+    .fields = swarm_uri_fields,
+    .field_count = VR_COUNT(swarm_uri_fields),
+};
+
+static const struct vr_shape_field ingredient_fields[] = {
+    {"id", "i.id", vr_write_int},
+    {"name", "i.name", vr_write_text},
+    {"config_yaml", "i.config_yaml", vr_write_text},
+    {"env_yaml", "i.env_yaml", vr_write_text},
+    {"swarms", .children = &swarm_uris, .link = "x.ingredient_id"},
+    {"resource_uri", "'/api/v1/ingredients/' || i.id || '/'", vr_write_text},
+    {"row_version", "i.row_version", vr_write_int},
+};
+
+static const struct vr_shape_filter ingredient_filters[] = {
+    {"id", VR_FILTER_INT, "i.id"},
+    {"name", VR_FILTER_TEXT, "i.name"},
+    {"config_yaml", VR_FILTER_TEXT, "i.config_yaml"},
+    {"env_yaml", VR_FILTER_TEXT, "i.env_yaml"},
+};
+
+const struct vr_shape vr_shape_ingredients = {
+    .from = "ingredients i",
+    .id = "i.id",
+    .order = "i.name",
+    TABLES(ingredient_fields, ingredient_filters),
+};
+
+/* --- squads --- */
+
+static const struct vr_shape_field squad_fields[] = {
+    {"id", "q.id", vr_write_int},
+    {"name", "q.name", vr_write_text},
+    {"hosts", .children = &vr_shape_hosts, .link = "h.squad_id"},
+    {"resource_uri", "'/api/v1/squads/' || q.name || '/'", vr_write_text},
+    {"row_version", "q.row_version", vr_write_int},
+};
+
+#define HOSTS_OF_SQUAD "EXISTS (SELECT 1 FROM hosts fh WHERE fh.squad_id = q.id AND "
+
+static const struct vr_shape_filter squad_filters[] = {
+    {"id", VR_FILTER_INT, "q.id"},
+    {"name", VR_FILTER_TEXT, "q.name"},
+    {"hosts", VR_FILTER_INT, "fh.id", HOSTS_OF_SQUAD, ")"},
+    {"hosts__name", VR_FILTER_TEXT, "fh.name", HOSTS_OF_SQUAD, ")"},
+    {"hosts__active", VR_FILTER_BOOL, "fh.active", HOSTS_OF_SQUAD, ")"},
+};
+
+const struct vr_shape vr_shape_squads = {
+    .from = "squads q",
+    .id = "q.id",
+    .key = "q.name",
+    .key_is_text = true,
+    .order = "q.name",
+    TABLES(squad_fields, squad_filters),
+};
+
+/* --- balancers --- */
+
+static const struct vr_shape_field host_uri_fields[] = {
+    {"", "'/api/v1/hosts/' || h.name || '/'", vr_write_text},
+};
+
+static const struct vr_shape host_uris = {
+    .from = "balancer_hosts x JOIN hosts h ON h.id = x.host_id",
+    .id = "h.id",
+    .order = "h.name",
+    .fields = host_uri_fields,
+    .field_count = VR_COUNT(host_uri_fields),
+};
+
+static const struct vr_shape_field balancer_fields[] = {
+    {"id", "b.id", vr_write_int},
+    {"name", "b.name", vr_write_text},
+    {"driver", "b.driver", vr_write_text},
+    {"options", "b.options_json", vr_write_json},
+    {"hosts", .children = &host_uris, .link = "x.balancer_id"},
+    {"resource_uri", "'/api/v1/balancers/' || b.name || '/'", vr_write_text},
+    {"row_version", "b.row_version", vr_write_int},
+};
+
+static const struct vr_shape_filter balancer_filters[] = {
+    {"id", VR_FILTER_INT, "b.id"},
+    {"name", VR_FILTER_TEXT, "b.name"},
+    {"driver", VR_FILTER_TEXT, "b.driver"},
+};
+
+const struct vr_shape vr_shape_balancers = {
+    .from = "balancers b",
+    .id = "b.id",
+    .key = "b.name",
+    .key_is_text = true,
+    .order = "b.name",
+    TABLES(balancer_fields, balancer_filters),
+};
+
+/* --- swarms --- */
+
+static const struct vr_shape_field ingredient_uri_fields[] = {
+    {"", "'/api/v1/ingredients/' || i.id || '/'", vr_write_text},
+};
+
+static const struct vr_shape ingredient_uris = {
+    .from = "swarm_ingredients x JOIN ingredients i ON i.id = x.ingredient_id",
+    .id = "i.id",
+    .order = "i.name",
+    .fields = ingredient_uri_fields,
+    .field_count = VR_COUNT(ingredient_uri_fields),
+};
+
+static const struct vr_shape_field open_rollout_fields[] = {
+    {"id", "o.id", vr_write_text},       {"kind", "o.kind", vr_write_text},
+    {"state", "o.state", vr_write_text}, {"phase", "o.phase", vr_write_text},
+    {"step", "o.step", vr_write_text},   {"tag", "o.tag", vr_write_text},
+};
+
+static const struct vr_shape open_rollouts = {
+    .from = "rollouts o",
+    .id = "o.seq",
+    .where = "o.state IN ('active', 'queued')",
+    .order = "o.state",
+    .fields = open_rollout_fields,
+    .field_count = VR_COUNT(open_rollout_fields),
+};
+
+/* All fields of the policy, from those that are stored because they are not default. */
+static void write_policy(struct vr_buf *out, struct vr_db_rows *rows, int column,
+                         struct vr_wall now)
+{
+    struct vr_policy policy = vr_policy_default();
+    vr_auto_json json_t *stored = NULL;
+    vr_auto_json json_t *full = NULL;
+    vr_auto_free char *text = NULL;
+
+    if (vr_json_parse(vr_db_str(rows, column), VR_JSON_BYTES, &stored, NULL) == 0)
+        vr_ignore(vr_policy_merge(&policy, stored, NULL), "what is stored was checked");
+    full = vr_policy_to_json_full(&policy);
+    text = vr_json_dump(full);
+    vr_buf_add(out, text);
+}
+
+static const struct vr_shape_field swarm_fields[] = {
+    {"id", "s.id", vr_write_int},
+    {"resource_uri", "'/api/v1/swarms/' || s.id || '/'", vr_write_text},
+    {"app", "'/api/v1/apps/' || a.name || '/'", vr_write_text},
+    {"squad", "'/api/v1/squads/' || q.name || '/'", vr_write_text},
+    {"release", "'/api/v1/releases/' || cr.release_id || '/'", vr_write_text},
+    {"version", "s.tag", vr_write_text},
+    {"config_name", "s.config_name", vr_write_text},
+    {"proc_name", "s.proc_name", vr_write_text},
+    {"run_as", "s.run_as", vr_write_text},
+    {"mem_limit", "s.mem_limit", vr_write_text},
+    {"memsw_limit", "s.memsw_limit", vr_write_text},
+    {"pool", "s.pool", vr_write_text},
+    {"balancer", "b.name", vr_write_text},
+    {"size", "s.size", vr_write_int},
+    {"config_yaml", "s.config_yaml", vr_write_text},
+    {"env_yaml", "s.env_yaml", vr_write_text},
+    {"volumes", "s.volumes_json", vr_write_list},
+    {"config_ingredients", .children = &ingredient_uris, .link = "x.swarm_id"},
+    {"compiled_config", "s.merged_config_json", vr_write_json},
+    {"compiled_env", "s.merged_env_json", vr_write_json},
+    {"shortname", "a.name || '-' || s.tag || '-' || s.config_name || '-' || s.proc_name",
+     vr_write_text},
+    {"app_name", "a.name", vr_write_text},
+    {"squad_name", "q.name", vr_write_text},
+    {"procs", .children = &vr_shape_procs, .link = "p.swarm_id"},
+    {"procs_uri", "'/api/v1/swarms/' || s.id || '/procs/'", vr_write_text},
+    {"policy", "s.policy_json", write_policy},
+    {"paused", "s.paused", vr_write_bool},
+    {"current_rollout", "s.current_rollout", vr_write_text},
+    {"running_version", "cr.tag", vr_write_text},
+    {"open_rollouts", .children = &open_rollouts, .link = "o.swarm_id"},
+    {"row_version", "s.row_version", vr_write_int},
+};
+
+#define HOSTS_OF_SWARM "EXISTS (SELECT 1 FROM hosts fh WHERE fh.squad_id = s.squad_id AND "
+#define INGREDIENTS_OF_SWARM                                                                       \
+    "EXISTS (SELECT 1 FROM swarm_ingredients fx JOIN ingredients fi ON fi.id = fx.ingredient_id"   \
+    " WHERE fx.swarm_id = s.id AND "
+
+static const struct vr_shape_filter swarm_filters[] = {
+    {"id", VR_FILTER_INT, "s.id"},
+    {"app", VR_FILTER_INT, "s.app_id"},
+    {"app__id", VR_FILTER_INT, "s.app_id"},
+    {"app__name", VR_FILTER_TEXT, "a.name"},
+    {"squad", VR_FILTER_INT, "s.squad_id"},
+    {"squad__id", VR_FILTER_INT, "s.squad_id"},
+    {"squad__name", VR_FILTER_TEXT, "q.name"},
+    {"squad__hosts__name", VR_FILTER_TEXT, "fh.name", HOSTS_OF_SWARM, ")"},
+    {"squad__hosts__active", VR_FILTER_BOOL, "fh.active", HOSTS_OF_SWARM, ")"},
+    {"proc_name", VR_FILTER_TEXT, "s.proc_name"},
+    {"config_name", VR_FILTER_TEXT, "s.config_name"},
+    {"pool", VR_FILTER_TEXT, "s.pool"},
+    {"balancer", VR_FILTER_TEXT, "b.name"},
+    {"version", VR_FILTER_TEXT, "s.tag"},
+    {"config_ingredients", VR_FILTER_INT, "fi.id", INGREDIENTS_OF_SWARM, ")"},
+    {"config_ingredients__id", VR_FILTER_INT, "fi.id", INGREDIENTS_OF_SWARM, ")"},
+    {"config_ingredients__name", VR_FILTER_TEXT, "fi.name", INGREDIENTS_OF_SWARM, ")"},
+};
+
+const struct vr_shape vr_shape_swarms = {
+    .from = "swarms s JOIN apps a ON a.id = s.app_id JOIN squads q ON q.id = s.squad_id"
+            " LEFT JOIN balancers b ON b.id = s.balancer_id"
+            " LEFT JOIN rollouts cr ON cr.id = s.current_rollout",
+    .id = "s.id",
+    .order = "a.name, s.config_name, s.proc_name, s.id",
+    TABLES(swarm_fields, swarm_filters),
+};
+
+/* --- users and tokens --- */
+
+static const struct vr_shape_field user_fields[] = {
+    {"id", "u.id", vr_write_int},
+    {"username", "u.username", vr_write_text},
+    {"first_name", "u.first_name", vr_write_text},
+    {"last_name", "u.last_name", vr_write_text},
+    {"last_login", "u.last_login_us", vr_write_naive},
+    {"date_joined", "u.joined_us", vr_write_naive},
+    {"profile", "NULL", vr_write_text},
+    {"resource_uri", "'/api/v1/user/' || u.id || '/'", vr_write_text},
+    {"email", "u.email", vr_write_text},
+    {"role", "u.role", vr_write_text},
+    {"is_active", "u.is_active", vr_write_bool},
+    {"must_change_password", "u.must_change_password", vr_write_bool},
+    {"row_version", "u.row_version", vr_write_int},
+};
+
+static const struct vr_shape_filter user_filters[] = {
+    {"id", VR_FILTER_INT, "u.id"},
+    {"username", VR_FILTER_TEXT, "u.username"},
+    {"role", VR_FILTER_TEXT, "u.role"},
+    {"is_active", VR_FILTER_BOOL, "u.is_active"},
+};
+
+const struct vr_shape vr_shape_users = {
+    .from = "users u",
+    .id = "u.id",
+    .order = "u.id",
+    TABLES(user_fields, user_filters),
+};
+
+static const struct vr_shape_field token_fields[] = {
+    {"id", "t.id", vr_write_int},
+    {"name", "t.name", vr_write_text},
+    {"created", "t.created_us", vr_write_utc},
+    {"expires", "t.expires_us", vr_write_utc},
+    {"last_used", "t.last_used_us", vr_write_utc},
+    {"resource_uri", "'/api/v1/tokens/' || t.id || '/'", vr_write_text},
+};
+
+static const struct vr_shape_filter token_filters[] = {
+    {"name", VR_FILTER_TEXT, "t.name"},
+};
+
+const struct vr_shape vr_shape_tokens = {
+    .from = "tokens t",
+    .id = "t.id",
+    .order = "t.id",
+    TABLES(token_fields, token_filters),
+};
