@@ -177,7 +177,7 @@ static int run_rebuild(struct vr_cli *cli, const void *opts, int argc, char **ar
             return r;
         shared.yes = true;
     }
-    return vr_dispatch(cli, swarms, &shared, &spec, err);
+    return vr_dispatch_swarms(cli, swarms, &shared, &spec, err);
 }
 
 static const struct vr_command verbs[] = {

@@ -241,8 +241,9 @@ static int print_rollouts(struct vr_cli *cli, struct vr_api *api, const json_t *
     return vr_out_value(&cli->out, list, err);
 }
 
-int vr_dispatch(struct vr_cli *cli, const json_t *swarms, const struct vr_dispatch_opts *opts,
-                const struct vr_dispatch_spec *spec, struct vr_err *err)
+int vr_dispatch_swarms(struct vr_cli *cli, const json_t *swarms,
+                       const struct vr_dispatch_opts *opts, const struct vr_dispatch_spec *spec,
+                       struct vr_err *err)
 {
     vr_auto_json json_t *ids = json_array();
     struct vr_api *api;

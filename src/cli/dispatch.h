@@ -62,8 +62,9 @@ struct vr_dispatch_spec {
  * standard output. Returns an exit code or -code.
  */
 VR_MUST_USE
-int vr_dispatch(struct vr_cli *cli, const json_t *swarms, const struct vr_dispatch_opts *opts,
-                const struct vr_dispatch_spec *spec, struct vr_err *err);
+int vr_dispatch_swarms(struct vr_cli *cli, const json_t *swarms,
+                       const struct vr_dispatch_opts *opts, const struct vr_dispatch_spec *spec,
+                       struct vr_err *err);
 
 /** Append a plan of the server as text. */
 void vr_plan_write(struct vr_buf *out, const json_t *plan, const struct vr_out *style);

@@ -99,7 +99,7 @@ static struct source *make_sources(const struct vr_cli *cli, const json_t *procs
     const json_t *proc;
 
     json_array_foreach (procs, i, proc) {
-        vr_auto_free char *id = vr_proc_id(proc);
+        vr_auto_free char *id = vr_procs_id(proc);
         vr_auto_free char *host = vr_noun_cell(proc, "host");
         vr_auto_free char *port = vr_noun_cell(proc, "port");
 

@@ -59,6 +59,7 @@ int vr_out_format_parse(const char *name, enum vr_out_format *out, struct vr_err
                    name);
 }
 
+VR_PRINTF(2, 0)
 static void say(const char *prefix, const char *fmt, va_list args)
 {
     flockfile(stderr);

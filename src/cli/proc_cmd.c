@@ -58,13 +58,13 @@ static int run_ps(struct vr_cli *cli, const void *opts, int argc, char **argv, s
         return vr_out_value(&cli->out, procs, err);
     vr_table_mark_state(table, 5);
     json_array_foreach (procs, i, proc) {
-        vr_auto_free char *id = vr_proc_id(proc);
+        vr_auto_free char *id = vr_procs_id(proc);
 
         if (cli->out.format == VR_OUT_NAME || cli->out.quiet)
             vr_buf_addf(&text, "%s\n", id);
         for (size_t c = 0; c < columns; c++) {
             vr_auto_free char *cell =
-                fields[c] ? vr_noun_cell(proc, fields[c]) : vr_proc_swarm(proc);
+                fields[c] ? vr_noun_cell(proc, fields[c]) : vr_procs_swarm(proc);
 
             vr_table_add(table, cell);
         }
@@ -79,10 +79,10 @@ static int run_ps(struct vr_cli *cli, const void *opts, int argc, char **argv, s
 static int act_on_one(struct vr_cli *cli, struct vr_api *api, const json_t *proc,
                       const char *action, bool wait, struct vr_err *err)
 {
-    vr_auto_free char *id = vr_proc_id(proc);
+    vr_auto_free char *id = vr_procs_id(proc);
     vr_auto_free char *path =
         wait ? vr_strf("/api/v1/procs/%s/?wait=%d", id, WAIT_S) : vr_strf("/api/v1/procs/%s/", id);
-    vr_auto_free char *swarm = vr_proc_swarm(proc);
+    vr_auto_free char *swarm = vr_procs_swarm(proc);
     vr_auto_json json_t *body = NULL, *answer = NULL;
     vr_auto_free char *state = NULL;
     bool removes = !strcmp(action, "rm");

@@ -10,12 +10,12 @@
 #include <regex.h>
 #include <string.h>
 
-char *vr_proc_id(const json_t *proc)
+char *vr_procs_id(const json_t *proc)
 {
     return vr_noun_cell(proc, "proc_id");
 }
 
-char *vr_proc_swarm(const json_t *proc)
+char *vr_procs_swarm(const json_t *proc)
 {
     vr_auto_free char *app = vr_noun_cell(proc, "app_name");
     vr_auto_free char *config = vr_noun_cell(proc, "config_name");

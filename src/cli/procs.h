@@ -22,9 +22,9 @@ VR_MUST_USE
 int vr_procs_named(struct vr_api *api, const char *name, json_t **out, struct vr_err *err);
 
 /** The id of a proc as text; given, "" if it has none. */
-char *vr_proc_id(const json_t *proc);
+char *vr_procs_id(const json_t *proc);
 
 /** "shop-prod-web", as far as the proc says it; given. */
-char *vr_proc_swarm(const json_t *proc);
+char *vr_procs_swarm(const json_t *proc);
 
 #endif

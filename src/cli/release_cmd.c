@@ -144,7 +144,7 @@ static int run_rollback(struct vr_cli *cli, const void *opts, int argc, char **a
     if (r < 0)
         return r;
     vr_json_set(body, "release", release ? release : json_null());
-    return vr_dispatch(cli, swarms, &v->shared, &spec, err);
+    return vr_dispatch_swarms(cli, swarms, &v->shared, &spec, err);
 }
 
 /* The fields of a release that make it what it is, as YAML text. */

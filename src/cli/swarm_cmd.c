@@ -205,7 +205,7 @@ static int run_swarm(struct vr_cli *cli, const void *opts, int argc, char **argv
         r = vr_swarms_need(api, argv[0], &v->shared.exclude, &swarms, err);
     if (r >= 0)
         r = add_users(api, &v->by, swarms, err);
-    return r < 0 ? r : vr_dispatch(cli, swarms, &v->shared, &spec, err);
+    return r < 0 ? r : vr_dispatch_swarms(cli, swarms, &v->shared, &spec, err);
 }
 
 static int run_scale(struct vr_cli *cli, const void *opts, int argc, char **argv,
@@ -223,7 +223,7 @@ static int run_scale(struct vr_cli *cli, const void *opts, int argc, char **argv
     r = vr_cli_api(cli, &api, err);
     if (r >= 0)
         r = vr_swarms_need(api, argv[0], &v->shared.exclude, &swarms, err);
-    return r < 0 ? r : vr_dispatch(cli, swarms, &v->shared, &spec, err);
+    return r < 0 ? r : vr_dispatch_swarms(cli, swarms, &v->shared, &spec, err);
 }
 
 static int run_restart(struct vr_cli *cli, const void *opts, int argc, char **argv,
@@ -237,7 +237,7 @@ static int run_restart(struct vr_cli *cli, const void *opts, int argc, char **ar
 
     if (r >= 0)
         r = vr_swarms_need(api, argv[0], &v->shared.exclude, &swarms, err);
-    return r < 0 ? r : vr_dispatch(cli, swarms, &v->shared, &spec, err);
+    return r < 0 ? r : vr_dispatch_swarms(cli, swarms, &v->shared, &spec, err);
 }
 
 /* The old client's list-swarms: names only. */
