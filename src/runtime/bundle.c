@@ -84,8 +84,10 @@ bool vr_bundle_wants_userns(const struct vr_bundle_spec *spec, const struct vr_r
 /* Absolute, and without what the overlay's options or the shim's configuration cannot carry. */
 static int check_path(const char *what, const char *path, struct vr_err *err)
 {
-    if (!path || *path != '/')
-        return vr_fail(err, VR_INVALID, "%s '%s' is no absolute path", what, path ? path : "");
+    if (!path || *path != '/') {
+        vr_fail(err, VR_INVALID, "%s '%s' is no absolute path", what, path ? path : "");
+        return -VR_INVALID; /* spelled out, so that the analyzer knows that NULL ends here */
+    }
     if (strpbrk(path, ",:\\\n"))
         return vr_fail(err, VR_INVALID, "%s '%s' has one of , : \\ or a newline", what, path);
     return 0;
