@@ -32,6 +32,13 @@ int vr_store_build_find_inputs(struct vr_tx *tx, const char *inputs_sha256,
                        VR_T(inputs_sha256));
 }
 
+int vr_store_build_find_file(struct vr_tx *tx, const char *file, struct vr_build_row *out,
+                             struct vr_err *err)
+{
+    return vr_row_find(tx, &build_type, file, out, err,
+                       SELECT_BUILD "WHERE file = $1 ORDER BY id DESC LIMIT 1", VR_T(file));
+}
+
 int vr_store_build_find_usable(struct vr_tx *tx, int64_t app_id, const char *tag,
                                struct vr_build_row *out, struct vr_err *err)
 {

@@ -40,6 +40,10 @@ int vr_store_build_find_id(struct vr_tx *tx, int64_t id, struct vr_build_row *ou
 VR_MUST_USE
 int vr_store_build_find_inputs(struct vr_tx *tx, const char *inputs_sha256,
                                struct vr_build_row *out, struct vr_err *err);
+/** The newest that has this file (`builds/<name>`). */
+VR_MUST_USE
+int vr_store_build_find_file(struct vr_tx *tx, const char *file, struct vr_build_row *out,
+                             struct vr_err *err);
 /** The newest of app and tag that succeeded. */
 VR_MUST_USE
 int vr_store_build_find_usable(struct vr_tx *tx, int64_t app_id, const char *tag,
