@@ -189,7 +189,7 @@ static void obey_stop(struct plan *p, const struct vr_plan_command *c,
         end_command(p, c, "its host is lost; it stays stopped when the host is back");
     else if (proc->desired == VR_HELD && proc->actual == VR_STOPPED)
         end_command(p, c, NULL);
-    else if (proc->desired == VR_RUN && lead_out(p, c, proc))
+    else if (proc->desired == VR_RUN && !plan_is_unproved(p, proc) && lead_out(p, c, proc))
         issue(p, c, VR_PLAN_HOLD, proc);
 }
 
@@ -232,7 +232,7 @@ static void obey_restart(struct plan *p, const struct vr_plan_command *c,
         end_command(p, c, "it is being removed");
     else if (plan_is_unknown(proc))
         end_command(p, c, "its host is lost");
-    else if (lead_out(p, c, proc))
+    else if (!plan_is_unproved(p, proc) && lead_out(p, c, proc))
         issue(p, c, VR_PLAN_RESTART, proc);
 }
 

@@ -94,9 +94,8 @@ struct vr_plan_action *plan_place_on(struct plan *p, size_t host)
 bool plan_is_awaited(const struct plan *p, size_t i)
 {
     const struct vr_plan_proc *proc = &p->snap->procs[i];
-    const struct vr_plan_command *c = plan_command_of(p, proc);
 
-    if (p->role[i] != ROLE_KEEP || proc->desired == VR_HELD || (c && c->kind == VR_CMD_STOP))
+    if (p->role[i] != ROLE_KEEP || proc->desired == VR_HELD || plan_is_leaving_by_stop(p, proc))
         return false;
     if (plan_is_unknown(proc) && plan_serves(p->snap, proc))
         return false;
@@ -252,7 +251,7 @@ static bool is_to_admit(const struct plan *p, size_t i)
     const struct vr_plan_proc *proc = &p->snap->procs[i];
     const struct vr_plan_command *c = plan_command_of(p, proc);
 
-    if (c && (c->kind == VR_CMD_STOP || (c->kind == VR_CMD_RESTART && !c->issued)))
+    if (plan_is_leaving_by_stop(p, proc) || (c && c->kind == VR_CMD_RESTART && !c->issued))
         return false;
     return p->role[i] == ROLE_KEEP && proc->passed && !proc->admitted && proc->desired == VR_RUN &&
            proc->actual == VR_RUNNING && !plan_is_unknown(proc);

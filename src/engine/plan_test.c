@@ -807,6 +807,16 @@ ROW(plan__stop_asked__taken_out_first, {
     want = "unadmit 1";
 })
 
+ROW(plan__stop_asked_of_a_proc_not_proved__waits_for_the_rollout, {
+    activate(f, VR_DISPATCH, VR_STEP_TEST);
+    add_proc(f, 0, true)->admitted = false;
+    add_proc(f, 1, true)->admitted = false;
+    f->procs[2].passed = f->procs[3].passed = false;
+    f->procs[2].tested = f->procs[3].tested = VR_TESTED_PENDING;
+    order(f, VR_CMD_STOP, 3);
+    want = "-";
+})
+
 ROW(plan__stop_asked_and_out__held, {
     order(f, VR_CMD_STOP, 1);
     f->procs[0].admitted = false;
@@ -919,5 +929,40 @@ TEST(place__order__fewest_of_swarm_then_app_then_memory_then_name)
     wish.avoid = f->hosts[1].id;
     CHECK(vr_place(f->hosts, 5, &wish, hosts, &brief) == 1 && hosts[0] == 2);
     CHECK(!brief);
+    free(f);
+}
+
+#define MANY 1000
+
+TEST(plan__a_thousand_procs_and_hosts__well_below_a_second)
+{
+    struct fixture *f = vr_alloc(sizeof(*f));
+    vr_auto_free struct vr_plan_host *hosts = vr_alloc_array(MANY, sizeof(*hosts));
+    vr_auto_free struct vr_plan_proc *procs = vr_alloc_array(MANY, sizeof(*procs));
+    struct vr_mono began;
+
+    init(f);
+    for (int i = 0; i < MANY; i++) {
+        hosts[i] = f->hosts[0];
+        hosts[i].id = i + 1;
+        procs[i] = f->procs[0];
+        procs[i].id = i + 1;
+        procs[i].host = &hosts[i];
+    }
+    f->snap.hosts = hosts;
+    f->snap.host_count = MANY;
+    f->current.size = MANY;
+    activate(f, VR_DISPATCH, VR_STEP_RELEASE);
+    f->snap.pool_count = 0;
+    f->snap.proc_count = 0;
+    began = vr_mono_now();
+    CHECK(vr_plan(&f->snap, &f->actions) == MANY + 1);
+    f->snap.procs = procs;
+    f->snap.proc_count = MANY;
+    f->active.frozen.size = 0;
+    f->active.step = VR_STEP_ROUTE;
+    CHECK(vr_plan(&f->snap, &f->actions) == MANY + 1);
+    CHECK(vr_mono_ms_between(began, vr_mono_now()) < 1000);
+    vr_plan_actions_fini(&f->actions);
     free(f);
 }

@@ -34,6 +34,19 @@ const struct vr_plan_command *plan_command_of(const struct plan *p, const struct
     return NULL;
 }
 
+/* A new proc is proved before a user may stop it: else a rollout would be done by stopping it. */
+bool plan_is_unproved(const struct plan *p, const struct vr_plan_proc *proc)
+{
+    return p->forward && plan_is_new(p, proc) && !proc->admitted && !proc->left_at.us;
+}
+
+bool plan_is_leaving_by_stop(const struct plan *p, const struct vr_plan_proc *proc)
+{
+    const struct vr_plan_command *c = plan_command_of(p, proc);
+
+    return c && c->kind == VR_CMD_STOP && !plan_is_unproved(p, proc);
+}
+
 static bool is_being_destroyed(const struct plan *p, const struct vr_plan_proc *proc)
 {
     const struct vr_plan_command *c = plan_command_of(p, proc);
@@ -156,9 +169,7 @@ static void drop_surplus(struct plan *p)
 
 static bool is_ready(const struct plan *p, const struct vr_plan_proc *proc)
 {
-    const struct vr_plan_command *c = plan_command_of(p, proc);
-
-    if (proc->desired == VR_HELD || (c && c->kind == VR_CMD_STOP))
+    if (proc->desired == VR_HELD || plan_is_leaving_by_stop(p, proc))
         return true;
     return proc->admitted && proc->passed && (proc->actual == VR_RUNNING || plan_is_unknown(proc));
 }

@@ -80,6 +80,10 @@ bool plan_is_unknown(const struct vr_plan_proc *proc);
 /** The pending command on a proc, or NULL. */
 const struct vr_plan_command *plan_command_of(const struct plan *p,
                                               const struct vr_plan_proc *proc);
+/** Was it placed by the active rollout, and has not served yet? */
+bool plan_is_unproved(const struct plan *p, const struct vr_plan_proc *proc);
+/** Does a user have it stopped just now? It counts as one that is stopped. */
+bool plan_is_leaving_by_stop(const struct plan *p, const struct vr_plan_proc *proc);
 /** Does the active rollout prove everything anew, also what it finds running? */
 bool plan_is_retest(const struct plan *p);
 /** Choose hosts for `count` procs of the goal into p->picks. */
