@@ -196,6 +196,8 @@ json_t *fx_finish(struct vr_child *child, int fd)
     if (e.code != 0 ||
         vr_json_parse_object(vr_str(line ? line + 1 : text), VR_JSON_BYTES, &last, NULL) < 0)
         printf("# report: %s\n", text);
+    if (last && json_object_get(last, "error"))
+        printf("# %s: %s\n", fx_text(last, "step"), fx_text(last, "message"));
     return e.code ? NULL : last;
 }
 
@@ -203,11 +205,8 @@ json_t *fx_job(const json_t *order)
 {
     int fd;
     struct vr_child child = fx_start(order, &fd);
-    json_t *last = fx_finish(&child, fd);
 
-    if (last && json_object_get(last, "error"))
-        printf("# %s: %s\n", fx_text(last, "step"), fx_text(last, "message"));
-    return last;
+    return fx_finish(&child, fd);
 }
 
 json_t *fx_result(const json_t *last)

@@ -8,15 +8,19 @@
  */
 #include "build/scratch.h"
 #include "build/cage.h"
+#include "core/clock.h"
 #include "core/str.h"
 #include "sys/fs.h"
 
 #include <dirent.h>
+#include <poll.h>
 #include <sys/stat.h>
 
 #define ID_RANDOM_BYTES 8
 #define LOCK_SUFFIX     ".lock"
 #define ENV_FOLDER      "builds"
+#define START_MS        INT64_C(60000)
+#define START_POLL_MS   20
 
 static void remove_remains(const char *tmp, const char *run_dir, const char *id)
 {
@@ -49,17 +53,38 @@ static void sweep(const char *tmp, const char *run_dir)
         closedir(dir);
 }
 
+/*
+ * A lock file is young for a moment, made but not locked yet, and then looks like one left behind.
+ * So sweeping and making happen under one lock, for which jobs wait here.
+ */
+static int lock_start(const char *work_dir, struct vr_err *err)
+{
+    struct vr_mono end = vr_mono_add_ms(vr_mono_now(), START_MS);
+    vr_auto_free char *locks = vr_strf("%s/locks", work_dir);
+    vr_auto_free char *path = vr_strf("%s/start", locks);
+    int r = vr_fs_mkdir_p(locks, 0700, err);
+
+    if (r < 0)
+        return r;
+    while ((r = vr_fs_lock(path, err)) == -VR_BUSY && vr_mono_ms_between(vr_mono_now(), end))
+        poll(NULL, 0, START_POLL_MS);
+    return r;
+}
+
 int vr_scratch_init(struct vr_scratch *out, const char *work_dir, const char *run_dir,
                     const char *app, struct vr_err *err)
 {
     vr_auto_free char *tmp = vr_strf("%s/tmp", work_dir);
     vr_auto_free char *random = vr_random_hex(ID_RANDOM_BYTES);
     struct vr_scratch s = VR_SCRATCH_NULL;
+    vr_auto_close int start = -1;
     int r;
 
     r = vr_fs_mkdir_p(work_dir, 0755, err);
     if (!r)
         r = vr_fs_mkdir_p(tmp, 0711, err);
+    if (!r)
+        r = start = lock_start(work_dir, err);
     if (r < 0)
         return r;
     sweep(tmp, run_dir);
