@@ -1,0 +1,286 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Who is asking.
+ *
+ * A password costs 80 ms and 64 MiB to check, on purpose. A pair that was found right is therefore
+ * remembered for some minutes under a keyed hash of itself, which is of no use to anyone but this
+ * process; all is forgotten whenever a user changes. Tokens are random, so a plain SHA-256 of them
+ * is enough to look them up by.
+ */
+#include "server/auth.h"
+
+#include "core/clock.h"
+#include "fmt/base64.h"
+#include "fmt/hash.h"
+#include "store/token.h"
+#include "store/user.h"
+
+#include <pthread.h>
+#include <sodium.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <string.h>
+#include <strings.h>
+
+#define CREDENTIALS_BYTES 1024
+
+struct cached {
+    char hash[VR_HASH_SECRET_HEX];
+    struct vr_who who;
+    struct vr_mono until;
+};
+
+struct vr_auth {
+    struct vr_store *store;
+    unsigned char key[VR_HASH_KEY_BYTES];
+    pthread_mutex_t lock;
+    struct cached *cache; /* VR_AUTH_CACHE_MAX, under lock */
+    size_t next;
+    atomic_int verifying;
+};
+
+static const char *const role_names[] = {
+    [VR_ROLE_NONE] = "none",
+    [VR_ROLE_VIEWER] = "viewer",
+    [VR_ROLE_DEPLOYER] = "deployer",
+    [VR_ROLE_ADMIN] = "admin",
+};
+
+const char *vr_role_name(enum vr_role role)
+{
+    return role_names[role];
+}
+
+enum vr_role vr_role_parse(const char *name)
+{
+    for (size_t i = 0; i < VR_COUNT(role_names); i++)
+        if (vr_streq(name, role_names[i]))
+            return (enum vr_role)i;
+    return VR_ROLE_NONE;
+}
+
+struct vr_auth *vr_auth_new(struct vr_store *store)
+{
+    struct vr_auth *auth = vr_alloc(sizeof(*auth));
+
+    auth->store = store;
+    auth->cache = vr_alloc_array(VR_AUTH_CACHE_MAX, sizeof(*auth->cache));
+    vr_random(auth->key, sizeof(auth->key));
+    pthread_mutex_init(&auth->lock, NULL);
+    return auth;
+}
+
+struct vr_auth *vr_auth_free(struct vr_auth *auth)
+{
+    if (!auth)
+        return NULL;
+    pthread_mutex_destroy(&auth->lock);
+    sodium_memzero(auth->key, sizeof(auth->key));
+    free(auth->cache);
+    free(auth);
+    return NULL;
+}
+
+void vr_auth_forget(struct vr_auth *auth)
+{
+    pthread_mutex_lock(&auth->lock);
+    memset(auth->cache, 0, VR_AUTH_CACHE_MAX * sizeof(*auth->cache));
+    pthread_mutex_unlock(&auth->lock);
+}
+
+/* ------------------------------------------------------------------ the cache */
+
+static bool remembered(struct vr_auth *auth, const char *hash, struct vr_who *out)
+{
+    struct vr_mono now = vr_mono_now();
+    bool found = false;
+
+    pthread_mutex_lock(&auth->lock);
+    for (size_t i = 0; i < VR_AUTH_CACHE_MAX && !found; i++) {
+        struct cached *c = &auth->cache[i];
+
+        if (c->until.ns > now.ns && !strcmp(c->hash, hash)) {
+            *out = c->who;
+            found = true;
+        }
+    }
+    pthread_mutex_unlock(&auth->lock);
+    return found;
+}
+
+static void remember(struct vr_auth *auth, const char *hash, const struct vr_who *who)
+{
+    pthread_mutex_lock(&auth->lock);
+    auth->cache[auth->next] = (struct cached){
+        .who = *who, .until = vr_mono_add_ms(vr_mono_now(), VR_AUTH_CACHE_SECS * 1000)};
+    snprintf(auth->cache[auth->next].hash, VR_HASH_SECRET_HEX, "%s", hash);
+    auth->next = (auth->next + 1) % VR_AUTH_CACHE_MAX;
+    pthread_mutex_unlock(&auth->lock);
+}
+
+/* ------------------------------------------------------------------ users */
+
+static int nobody(struct vr_err *err)
+{
+    return vr_fail(err, VR_DENIED, "user or password is wrong");
+}
+
+static int fill_who(const struct vr_user_row *user, struct vr_who *out, struct vr_err *err)
+{
+    if (!user->is_active)
+        return vr_fail(err, VR_DENIED, "user '%s' is switched off", user->username);
+    *out = (struct vr_who){.id = user->id, .role = vr_role_parse(user->role)};
+    snprintf(out->username, sizeof(out->username), "%s", user->username);
+    return 0;
+}
+
+static int user_of_token(struct vr_auth *auth, const char *token, struct vr_who *out,
+                         struct vr_err *err)
+{
+    VR_OWNED(vr_tx_free) struct vr_tx *tx = NULL;
+    vr_auto_free char *sha256 = vr_auth_token_sha256(token);
+    VR_ROW(token) row = {0};
+    VR_ROW(user) user = {0};
+    int r = vr_store_begin(auth->store, VR_DB_READ, &tx, err);
+
+    if (r == 0)
+        r = vr_store_token_find(tx, sha256, &row, err);
+    if (r == -VR_NOT_FOUND || (r == 0 && row.expires_us && row.expires_us < vr_wall_now().us))
+        return nobody(err);
+    if (r == 0)
+        r = vr_store_user_find_id(tx, row.user_id, &user, err);
+    return r < 0 ? r : fill_who(&user, out, err);
+}
+
+static int user_of_password(struct vr_auth *auth, const char *username, const char *password,
+                            struct vr_who *out, struct vr_err *err)
+{
+    VR_ROW(user) user = {0};
+    bool right = false;
+    int r;
+
+    {
+        VR_OWNED(vr_tx_free) struct vr_tx *tx = NULL; /* ends before the slow part */
+
+        r = vr_store_begin(auth->store, VR_DB_READ, &tx, err);
+        if (r == 0)
+            r = vr_store_user_find(tx, username, &user, err);
+    }
+    if (r == -VR_NOT_FOUND)
+        return nobody(err);
+    if (r < 0)
+        return r;
+    if (atomic_fetch_add(&auth->verifying, 1) < VR_AUTH_VERIFY_MAX)
+        right = vr_auth_check_password(user.password, password);
+    else
+        r = vr_fail(err, VR_BUSY, "too many log-ins at once: try again in a second");
+    atomic_fetch_sub(&auth->verifying, 1);
+    if (r < 0)
+        return r;
+    return right ? fill_who(&user, out, err) : nobody(err);
+}
+
+static int user_of_basic(struct vr_auth *auth, const char *encoded, struct vr_who *out,
+                         struct vr_err *err)
+{
+    char hash[VR_HASH_SECRET_HEX];
+    vr_auto_free char *pair = NULL;
+    size_t n = 0;
+    char *password;
+    int r;
+
+    r = strlen(encoded) > CREDENTIALS_BYTES
+            ? -VR_LIMIT
+            : vr_base64_decode(vr_str(encoded), (unsigned char **)&pair, &n, NULL);
+    if (r < 0 || memchr(pair, '\0', n) || !(password = strchr(pair, ':')))
+        return vr_fail(err, VR_DENIED, "the Authorization header is not Basic user:password");
+    vr_hash_secret(auth->key, pair, n, hash);
+    *password++ = '\0';
+    if (remembered(auth, hash, out)) {
+        sodium_memzero(pair, n);
+        return 0;
+    }
+    if (vr_str_has_prefix(password, "vr_"))
+        r = user_of_token(auth, password, out, err);
+    else
+        r = user_of_password(auth, pair, password, out, err);
+    if (r == 0 && !vr_streq(pair, out->username))
+        r = nobody(err);
+    if (r == 0)
+        remember(auth, hash, out);
+    sodium_memzero(pair, n);
+    return r;
+}
+
+int vr_auth_user(struct vr_auth *auth, const struct vr_http_req *req, struct vr_who *out,
+                 struct vr_err *err)
+{
+    const char *header = vr_http_req_header(req, "authorization");
+
+    if (!header)
+        return vr_fail(err, VR_DENIED, "log in: there is no Authorization header");
+    if (!strncasecmp(header, "basic ", 6))
+        return user_of_basic(auth, header + 6, out, err);
+    if (!strncasecmp(header, "bearer ", 7))
+        return user_of_token(auth, header + 7, out, err);
+    return vr_fail(err, VR_DENIED, "the Authorization header is neither Basic nor Bearer");
+}
+
+/* ------------------------------------------------------------------ hosts */
+
+int vr_auth_host(struct vr_auth *auth, const struct vr_http_req *req, struct vr_host_row *out,
+                 struct vr_err *err)
+{
+    VR_OWNED(vr_tx_free) struct vr_tx *tx = NULL;
+    const char *header = vr_http_req_header(req, "authorization");
+    vr_auto_free char *sha256 = NULL;
+    int r;
+
+    if (!header || strncasecmp(header, "bearer ", 7) != 0)
+        return vr_fail(err, VR_DENIED, "there is no host token");
+    sha256 = vr_auth_token_sha256(header + 7);
+    r = vr_store_begin(auth->store, VR_DB_READ, &tx, err);
+    if (r == 0)
+        r = vr_store_host_find_token(tx, sha256, out, err);
+    return r == -VR_NOT_FOUND ? vr_fail(err, VR_DENIED, "the host token is not known") : r;
+}
+
+/* ------------------------------------------------------------------ secrets */
+
+int vr_auth_hash_password(const char *password, char **out, struct vr_err *err)
+{
+    size_t n = strlen(password);
+    char hash[crypto_pwhash_STRBYTES];
+
+    if (n < VR_AUTH_PASSWORD_MIN || n > VR_AUTH_PASSWORD_MAX)
+        return vr_fail(err, VR_INVALID, "a password has %d to %d characters, not %zu",
+                       VR_AUTH_PASSWORD_MIN, VR_AUTH_PASSWORD_MAX, n);
+    if (crypto_pwhash_str(hash, password, n, crypto_pwhash_OPSLIMIT_INTERACTIVE,
+                          crypto_pwhash_MEMLIMIT_INTERACTIVE) != 0)
+        return vr_fail(err, VR_LIMIT, "not enough memory to hash a password");
+    *out = vr_strdup(hash);
+    return 0;
+}
+
+bool vr_auth_check_password(const char *hash, const char *password)
+{
+    size_t n = strlen(password);
+
+    return n <= VR_AUTH_PASSWORD_MAX && crypto_pwhash_str_verify(hash, password, n) == 0;
+}
+
+char *vr_auth_token_sha256(const char *token)
+{
+    char *hex = vr_alloc(VR_SHA256_HEX);
+
+    vr_sha256_hex(token, strlen(token), hex);
+    return hex;
+}
+
+void vr_auth_make_token(char **out_token, char **out_sha256)
+{
+    vr_auto_free char *random = vr_random_hex(VR_AUTH_TOKEN_BYTES);
+
+    *out_token = vr_strf("vr_%s", random);
+    *out_sha256 = vr_auth_token_sha256(*out_token);
+}

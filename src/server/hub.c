@@ -1,0 +1,672 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Those who wait for a change.
+ *
+ * Whoever commits a transaction tells the hub what it touched; the hub's own thread then looks at
+ * the requests that wait and reads the new events once for all streams. What a request waits for is
+ * looked at again after it was put on the list, so that a change in between is not lost.
+ *
+ * Lock order: the hub's lock is never held while a transaction is open or an answer is given.
+ */
+#include "server/hub.h"
+
+#include "core/clock.h"
+#include "fmt/json.h"
+#include "net/http_req.h"
+#include "net/http_resp.h"
+#include "store/event.h"
+#include "store/host.h"
+
+#include <inttypes.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#define BATCH 500 /* events read at once */
+
+struct wait {
+    struct wait *next;
+    struct vr_http_pending *pending;
+    int64_t host_id;
+    vr_hub_look_fn look;
+    void *data;
+    void (*release)(void *data);
+    bool due;
+};
+
+struct stream {
+    struct stream *next;
+    struct vr_http_stream *out;
+    enum vr_hub_form form;
+    int64_t last; /* id of the last event sent */
+    char rollout[40];
+};
+
+struct log_stream {
+    struct log_stream *next;
+    char *id;
+    int64_t host_id, proc_id, lines;
+    bool follow, as_events, appeared;
+    struct vr_mono asked;
+    struct vr_http_stream *out;
+    struct vr_buf line; /* an unfinished one, for events */
+};
+
+struct vr_hub {
+    struct vr_server *server;
+    pthread_t thread;
+    pthread_mutex_t lock;
+    pthread_cond_t cond;
+    struct wait *waits;
+    struct stream *streams;
+    struct log_stream *logs;
+    size_t wait_count, stream_count, log_count;
+    int64_t *seen; /* hosts heard of since the last write */
+    size_t seen_count, seen_capacity;
+    bool woken, all_due, stopping;
+};
+
+/* ------------------------------------------------------------------ waking */
+
+static void mark_host(struct vr_hub *hub, int64_t host_id)
+{
+    for (struct wait *w = hub->waits; w; w = w->next)
+        if (w->host_id == host_id)
+            w->due = true;
+}
+
+void vr_hub_wake(struct vr_hub *hub, const struct vr_touched *touched)
+{
+    pthread_mutex_lock(&hub->lock);
+    for (size_t i = 0; i < touched->host_count; i++)
+        mark_host(hub, touched->hosts[i]);
+    hub->all_due = true;
+    hub->woken = true;
+    pthread_cond_signal(&hub->cond);
+    pthread_mutex_unlock(&hub->lock);
+}
+
+static void wake_host(struct vr_hub *hub, int64_t host_id)
+{
+    pthread_mutex_lock(&hub->lock);
+    mark_host(hub, host_id);
+    hub->woken = true;
+    pthread_cond_signal(&hub->cond);
+    pthread_mutex_unlock(&hub->lock);
+}
+
+void vr_hub_seen(struct vr_hub *hub, int64_t host_id)
+{
+    pthread_mutex_lock(&hub->lock);
+    if (hub->seen_count == hub->seen_capacity) {
+        hub->seen_capacity = hub->seen_capacity ? hub->seen_capacity * 2 : 64;
+        hub->seen = vr_realloc_array(hub->seen, hub->seen_capacity, sizeof(*hub->seen));
+    }
+    for (size_t i = 0; i < hub->seen_count; i++) {
+        if (hub->seen[i] == host_id) {
+            pthread_mutex_unlock(&hub->lock);
+            return;
+        }
+    }
+    hub->seen[hub->seen_count++] = host_id;
+    pthread_mutex_unlock(&hub->lock);
+}
+
+/* ------------------------------------------------------------------ requests that wait */
+
+static void free_wait(struct wait *w)
+{
+    vr_http_pending_unref(w->pending);
+    if (w->release)
+        w->release(w->data);
+    free(w);
+}
+
+/* Take one that is to be looked at off the list; the caller owns it. */
+static struct wait *take_due(struct vr_hub *hub, bool all)
+{
+    for (struct wait **at = &hub->waits; *at; at = &(*at)->next) {
+        struct wait *w = *at;
+
+        if (!vr_http_pending_is_over(w->pending) && !w->due && !(all && !w->host_id))
+            continue;
+        *at = w->next;
+        hub->wait_count--;
+        return w;
+    }
+    return NULL;
+}
+
+static void put_back(struct vr_hub *hub, struct wait *list)
+{
+    while (list) {
+        struct wait *w = list;
+
+        list = w->next;
+        w->due = w->due || hub->woken; /* somebody woke us while it was off the list */
+        w->next = hub->waits;
+        hub->waits = w;
+        hub->wait_count++;
+    }
+}
+
+static void look_at_waits(struct vr_hub *hub, bool all)
+{
+    struct wait *kept = NULL, *w;
+
+    pthread_mutex_lock(&hub->lock);
+    while ((w = take_due(hub, all))) {
+        struct vr_http_resp *resp = NULL;
+
+        w->due = false;
+        pthread_mutex_unlock(&hub->lock);
+        if (!vr_http_pending_is_over(w->pending))
+            resp = w->look(hub->server, w->data);
+        if (resp)
+            vr_http_pending_answer(w->pending, resp);
+        if (resp || vr_http_pending_is_over(w->pending)) {
+            free_wait(w);
+        } else {
+            w->next = kept;
+            kept = w;
+        }
+        pthread_mutex_lock(&hub->lock);
+    }
+    put_back(hub, kept);
+    pthread_mutex_unlock(&hub->lock);
+}
+
+void vr_hub_wait(struct vr_hub *hub, struct vr_http_req *req, int64_t host_id, int64_t timeout_ms,
+                 struct vr_http_resp *at_timeout, vr_hub_look_fn look, void *data,
+                 void (*release)(void *data))
+{
+    struct wait *w = vr_alloc(sizeof(*w));
+
+    *w = (struct wait){.host_id = host_id, .look = look, .data = data, .release = release};
+    w->pending = vr_http_suspend(req, timeout_ms, at_timeout);
+    if (!w->pending) {
+        free_wait(w);
+        return;
+    }
+    w->due = true; /* the hub looks at once: nothing that came meanwhile is missed */
+    pthread_mutex_lock(&hub->lock);
+    if (hub->wait_count < VR_HUB_WAITS_MAX) {
+        w->next = hub->waits;
+        hub->waits = w;
+        hub->wait_count++;
+        hub->woken = true;
+        pthread_cond_signal(&hub->cond);
+        w = NULL;
+    }
+    pthread_mutex_unlock(&hub->lock);
+    if (w) { /* too many: it goes on to its timeout alone */
+        vr_warn(&hub->server->log, "more than %d requests wait", VR_HUB_WAITS_MAX);
+        free_wait(w);
+    }
+}
+
+/* ------------------------------------------------------------------ events */
+
+static json_t *parsed(const char *text)
+{
+    json_t *value = NULL;
+
+    if (vr_json_parse(vr_str(text), VR_JSON_BYTES, &value, NULL) < 0)
+        return json_object();
+    return value;
+}
+
+/* The contract's data: time, message, tags, title, and the trace under both of its names. */
+static char *old_event_data(const struct vr_event_row *row)
+{
+    char when[VR_WALL_TEXT_BYTES];
+    vr_auto_json json_t *doc = NULL;
+
+    vr_wall_format((struct vr_wall){row->time_us}, true, when);
+    doc = json_pack("{s:s, s:s, s:o, s:s}", "time", when, "message", row->message, "tags",
+                    parsed(row->tags_json), "title", row->title);
+    if (row->rollout_id) {
+        vr_json_set(doc, "swarm_id", json_string(row->rollout_id));
+        vr_json_set(doc, "swarm_trace_id", json_string(row->rollout_id));
+    }
+    return vr_json_dump(doc);
+}
+
+static char *event_data(const struct vr_event_row *row)
+{
+    char when[VR_WALL_TEXT_BYTES];
+    vr_auto_json json_t *doc = NULL;
+
+    vr_wall_format((struct vr_wall){row->time_us}, false, when);
+    doc = json_pack("{s:I, s:s, s:s, s:s, s:s, s:o, s:o, s:s?}", "id", (json_int_t)row->id, "time",
+                    when, "kind", row->kind, "title", row->title, "message", row->message, "tags",
+                    parsed(row->tags_json), "data", parsed(row->data_json), "rollout",
+                    row->rollout_id);
+    if (row->swarm_id)
+        vr_json_set(doc, "swarm", json_integer(row->swarm_id));
+    if (row->proc_id)
+        vr_json_set(doc, "proc_id", json_integer(row->proc_id));
+    if (row->host_id)
+        vr_json_set(doc, "host_id", json_integer(row->host_id));
+    return vr_json_dump(doc);
+}
+
+static bool concerns(const struct stream *s, const struct vr_event_row *row)
+{
+    if (row->id <= s->last || (*s->rollout && !vr_streq(s->rollout, row->rollout_id)))
+        return false;
+    switch (s->form) {
+    case VR_HUB_EVENTS:
+        return vr_streq(row->kind, "event");
+    case VR_HUB_PROC_CHANGES:
+        return vr_streq(row->kind, "proc");
+    case VR_HUB_ALL:
+        return true;
+    }
+    return false;
+}
+
+static void send_event(struct stream *s, const struct vr_event_row *row)
+{
+    vr_auto_free char *data = NULL;
+    vr_auto_free char *text = NULL;
+
+    if (!concerns(s, row))
+        return;
+    switch (s->form) {
+    case VR_HUB_EVENTS:
+        data = old_event_data(row);
+        text = vr_strf("id: %" PRId64 "\ndata: %s\n\n", row->id, data);
+        break;
+    case VR_HUB_PROC_CHANGES:
+        text = vr_strf("retry: 1000\ndata: %s\n\n", row->data_json);
+        break;
+    case VR_HUB_ALL:
+        data = event_data(row);
+        text = vr_strf("id: %" PRId64 "\nevent: %s\ndata: %s\n\n", row->id, row->kind, data);
+        break;
+    }
+    s->last = row->id;
+    vr_http_stream_send(s->out, text, strlen(text));
+}
+
+/* Events behind `after`, oldest first; the store's limit a call. */
+static int read_events(struct vr_hub *hub, int64_t after, struct vr_event_rows *out,
+                       struct vr_err *err)
+{
+    VR_OWNED(vr_tx_free) struct vr_tx *tx = NULL;
+    int r = vr_store_begin(hub->server->store, VR_DB_READ, &tx, err);
+
+    return r < 0 ? r : vr_store_event_list(tx, after, NULL, BATCH, out, err);
+}
+
+static int64_t oldest_needed(struct vr_hub *hub)
+{
+    int64_t oldest = INT64_MAX;
+
+    for (struct stream *s = hub->streams; s; s = s->next)
+        if (s->last < oldest)
+            oldest = s->last;
+    return oldest;
+}
+
+static void drop_streams_over(struct vr_hub *hub)
+{
+    for (struct stream **at = &hub->streams; *at;) {
+        struct stream *s = *at;
+
+        if (!vr_http_stream_is_over(s->out)) {
+            at = &s->next;
+            continue;
+        }
+        *at = s->next;
+        hub->stream_count--;
+        vr_http_stream_unref(s->out);
+        free(s);
+    }
+}
+
+/* Only the hub's thread writes to streams, so their order is that of the ids. */
+static void distribute(struct vr_hub *hub)
+{
+    for (;;) {
+        VR_ROWS(event) rows = {0};
+        struct vr_err err;
+        int64_t after;
+
+        pthread_mutex_lock(&hub->lock);
+        drop_streams_over(hub);
+        after = oldest_needed(hub);
+        pthread_mutex_unlock(&hub->lock);
+        if (after == INT64_MAX)
+            return;
+        if (read_events(hub, after, &rows, &err) < 0) {
+            vr_warn(&hub->server->log, "read events: %s", err.msg);
+            return;
+        }
+        pthread_mutex_lock(&hub->lock);
+        for (struct stream *s = hub->streams; s; s = s->next) {
+            for (size_t i = 0; i < rows.n; i++)
+                send_event(s, &rows.v[i]);
+            if (rows.n && s->last < rows.v[rows.n - 1].id)
+                s->last = rows.v[rows.n - 1].id;
+        }
+        pthread_mutex_unlock(&hub->lock);
+        if (rows.n < BATCH)
+            return;
+    }
+}
+
+static void beat(struct vr_hub *hub)
+{
+    char when[VR_WALL_TEXT_BYTES];
+
+    vr_wall_format(vr_wall_now(), false, when);
+    pthread_mutex_lock(&hub->lock);
+    for (struct stream *s = hub->streams; s; s = s->next) {
+        vr_auto_free char *text =
+            vr_strf("event: beat\ndata: {\"now\": \"%s\", \"id\": %" PRId64 "}\n\n", when, s->last);
+
+        if (s->form == VR_HUB_ALL)
+            vr_http_stream_send(s->out, text, strlen(text));
+    }
+    pthread_mutex_unlock(&hub->lock);
+}
+
+/* Where a stream begins: behind an id, or some events back. */
+static int64_t begin_after(struct vr_hub *hub, const struct vr_hub_stream_spec *spec, bool *reset)
+{
+    VR_OWNED(vr_tx_free) struct vr_tx *tx = NULL;
+    VR_ROWS(event) tail = {0};
+    int64_t last = 0;
+
+    *reset = false;
+    if (vr_store_begin(hub->server->store, VR_DB_READ, &tx, NULL) < 0 ||
+        vr_store_event_last(tx, &last, NULL) < 0)
+        return 0;
+    if (spec->after >= 0) {
+        *reset = last - spec->after > VR_HUB_REPLAY_MAX || spec->after > last;
+        return *reset ? last : spec->after;
+    }
+    if (spec->form == VR_HUB_EVENTS &&
+        vr_store_event_tail(tx, "event", VR_HUB_BUFFER, &tail, NULL) == 0 && tail.n)
+        return tail.v[0].id - 1;
+    return last;
+}
+
+void vr_hub_stream(struct vr_hub *hub, struct vr_http_req *req,
+                   const struct vr_hub_stream_spec *spec)
+{
+    struct stream *s;
+    bool reset;
+
+    if (hub->stream_count >= VR_HUB_STREAMS_MAX) {
+        vr_http_answer_error(req, 503, "more than %d streams are open", VR_HUB_STREAMS_MAX);
+        return;
+    }
+    s = vr_alloc(sizeof(*s));
+    s->form = spec->form;
+    s->last = begin_after(hub, spec, &reset);
+    snprintf(s->rollout, sizeof(s->rollout), "%s", spec->rollout ? spec->rollout : "");
+    s->out = vr_http_stream_start(req, VR_HTTP_STREAM_EVENTS);
+    if (spec->form == VR_HUB_PROC_CHANGES)
+        vr_http_stream_send(s->out, ":\n\n", 3);
+    if (reset && spec->form == VR_HUB_ALL) {
+        vr_auto_free char *text =
+            vr_strf("id: %" PRId64 "\nevent: reset\ndata: {\"id\": %" PRId64 "}\n\n", s->last, s->last);
+
+        vr_http_stream_send(s->out, text, strlen(text));
+    }
+    pthread_mutex_lock(&hub->lock);
+    s->next = hub->streams;
+    hub->streams = s;
+    hub->stream_count++;
+    hub->woken = true;
+    pthread_cond_signal(&hub->cond);
+    pthread_mutex_unlock(&hub->lock);
+}
+
+/* ------------------------------------------------------------------ followed logs */
+
+static void free_log(struct log_stream *l)
+{
+    vr_http_stream_close(l->out);
+    vr_http_stream_unref(l->out);
+    vr_buf_fini(&l->line);
+    free(l->id);
+    free(l);
+}
+
+/* Logs nobody reads any more, and those whose host did not appear. */
+static void drop_logs_over(struct vr_hub *hub)
+{
+    struct vr_mono now = vr_mono_now();
+    int64_t hosts[VR_HUB_LOGS_MAX];
+    size_t n = 0;
+
+    pthread_mutex_lock(&hub->lock);
+    for (struct log_stream **at = &hub->logs; *at;) {
+        struct log_stream *l = *at;
+        bool late = !l->appeared &&
+                    vr_mono_ms_between(l->asked, now) > VR_HUB_LOG_APPEAR_SECS * 1000;
+
+        if (!vr_http_stream_is_over(l->out) && !late) {
+            at = &l->next;
+            continue;
+        }
+        *at = l->next;
+        hub->log_count--;
+        if (n < VR_COUNT(hosts))
+            hosts[n++] = l->host_id;
+        if (late) {
+            static const char text[] = "the log's host does not answer\n";
+
+            vr_http_stream_send(l->out, text, sizeof(text) - 1);
+        }
+        free_log(l);
+    }
+    for (size_t i = 0; i < n; i++)
+        mark_host(hub, hosts[i]);
+    hub->woken = hub->woken || n;
+    pthread_mutex_unlock(&hub->lock);
+}
+
+void vr_hub_log(struct vr_hub *hub, struct vr_http_req *req, int64_t host_id, int64_t proc_id,
+                int64_t lines, bool follow, bool as_events)
+{
+    struct log_stream *l;
+
+    if (hub->log_count >= VR_HUB_LOGS_MAX) {
+        vr_http_answer_error(req, 503, "more than %d logs are being read", VR_HUB_LOGS_MAX);
+        return;
+    }
+    l = vr_alloc(sizeof(*l));
+    *l = (struct log_stream){.id = vr_random_hex(16),
+                             .host_id = host_id,
+                             .proc_id = proc_id,
+                             .lines = lines,
+                             .follow = follow,
+                             .as_events = as_events,
+                             .asked = vr_mono_now(),
+                             .line = VR_BUF(1 << 20)};
+    l->out = vr_http_stream_start(req, as_events ? VR_HTTP_STREAM_EVENTS : VR_HTTP_STREAM_TEXT);
+    pthread_mutex_lock(&hub->lock);
+    l->next = hub->logs;
+    hub->logs = l;
+    hub->log_count++;
+    pthread_mutex_unlock(&hub->lock);
+    wake_host(hub, host_id);
+}
+
+char *vr_hub_streams_json(struct vr_hub *hub, int64_t host_id)
+{
+    vr_auto_json json_t *list = json_array();
+
+    pthread_mutex_lock(&hub->lock);
+    for (struct log_stream *l = hub->logs; l; l = l->next)
+        if (l->host_id == host_id && !vr_http_stream_is_over(l->out))
+            vr_json_push(list, json_pack("{s:s, s:s, s:I, s:I, s:b}", "id", l->id, "kind", "log",
+                                         "proc", (json_int_t)l->proc_id, "lines",
+                                         (json_int_t)l->lines, "follow", l->follow));
+    pthread_mutex_unlock(&hub->lock);
+    return vr_json_dump(list);
+}
+
+/* Whole lines as events; the rest stays for the next piece. */
+static void send_lines(struct log_stream *l, struct vr_str text)
+{
+    const char *end;
+
+    vr_buf_add_n(&l->line, text.p, text.n);
+    while (l->line.len && (end = memchr(l->line.p, '\n', l->line.len))) {
+        int n = (int)(end - l->line.p);
+        vr_auto_free char *event = vr_strf("data: %.*s\n\n", n, l->line.p);
+
+        vr_http_stream_send(l->out, event, strlen(event));
+        vr_buf_drop(&l->line, (size_t)n + 1);
+    }
+    if (l->line.over)
+        vr_buf_clear(&l->line);
+}
+
+bool vr_hub_log_piece(struct vr_hub *hub, const char *id, int64_t host_id, struct vr_str text,
+                      bool is_last)
+{
+    bool wanted = false;
+
+    pthread_mutex_lock(&hub->lock);
+    for (struct log_stream *l = hub->logs; l; l = l->next) {
+        if (l->host_id != host_id || !vr_streq(l->id, id) || vr_http_stream_is_over(l->out))
+            continue;
+        wanted = true;
+        l->appeared = true;
+        if (l->as_events)
+            send_lines(l, text);
+        else if (text.n)
+            vr_http_stream_send(l->out, text.p, text.n);
+        if (is_last)
+            vr_http_stream_close(l->out);
+    }
+    pthread_mutex_unlock(&hub->lock);
+    return wanted;
+}
+
+/* ------------------------------------------------------------------ the thread */
+
+static void write_seen(struct vr_hub *hub)
+{
+    VR_OWNED(vr_tx_free) struct vr_tx *tx = NULL;
+    vr_auto_touched struct vr_touched touched = {0};
+    vr_auto_free int64_t *ids = NULL;
+    size_t n;
+    struct vr_err err;
+    int r;
+
+    pthread_mutex_lock(&hub->lock);
+    ids = vr_take(hub->seen);
+    n = hub->seen_count;
+    hub->seen_count = hub->seen_capacity = 0;
+    pthread_mutex_unlock(&hub->lock);
+    if (!n)
+        return;
+    r = vr_store_begin(hub->server->store, VR_DB_WRITE, &tx, &err);
+    if (r == 0)
+        r = vr_store_host_seen(tx, ids, n, vr_wall_now(), &err);
+    if (r == 0)
+        r = vr_store_commit(tx, &touched, &err);
+    if (r < 0)
+        vr_warn(&hub->server->log, "write when hosts were heard of: %s", err.msg);
+}
+
+static void sleep_until_woken(struct vr_hub *hub)
+{
+    struct timespec t;
+
+    clock_gettime(CLOCK_REALTIME, &t);
+    t.tv_sec += VR_HUB_SEEN_MS / 1000;
+    while (!hub->woken && !hub->stopping)
+        if (pthread_cond_timedwait(&hub->cond, &hub->lock, &t) != 0)
+            break;
+}
+
+static void *run(void *arg)
+{
+    struct vr_hub *hub = arg;
+    struct vr_mono beat_at = vr_mono_now(), seen_at = beat_at;
+
+    pthread_mutex_lock(&hub->lock);
+    while (!hub->stopping) {
+        bool all;
+
+        sleep_until_woken(hub);
+        all = hub->all_due;
+        hub->woken = hub->all_due = false;
+        pthread_mutex_unlock(&hub->lock);
+        look_at_waits(hub, all);
+        distribute(hub);
+        if (vr_mono_ms_between(seen_at, vr_mono_now()) >= VR_HUB_SEEN_MS) {
+            seen_at = vr_mono_now();
+            write_seen(hub);
+            drop_logs_over(hub);
+        }
+        if (vr_mono_ms_between(beat_at, vr_mono_now()) >= VR_HUB_BEAT_MS) {
+            beat_at = vr_mono_now();
+            beat(hub);
+        }
+        pthread_mutex_lock(&hub->lock);
+    }
+    pthread_mutex_unlock(&hub->lock);
+    return NULL;
+}
+
+int vr_hub_start(struct vr_server *server, struct vr_hub **out, struct vr_err *err)
+{
+    struct vr_hub *hub = vr_alloc(sizeof(*hub));
+
+    hub->server = server;
+    pthread_mutex_init(&hub->lock, NULL);
+    pthread_cond_init(&hub->cond, NULL);
+    if (pthread_create(&hub->thread, NULL, run, hub) != 0) {
+        free(hub);
+        return vr_fail(err, VR_LIMIT, "start the hub's thread");
+    }
+    *out = hub;
+    return 0;
+}
+
+struct vr_hub *vr_hub_stop(struct vr_hub *hub)
+{
+    if (!hub)
+        return NULL;
+    pthread_mutex_lock(&hub->lock);
+    hub->stopping = true;
+    pthread_cond_signal(&hub->cond);
+    pthread_mutex_unlock(&hub->lock);
+    pthread_join(hub->thread, NULL);
+    while (hub->waits) {
+        struct wait *w = hub->waits;
+
+        hub->waits = w->next;
+        free_wait(w);
+    }
+    while (hub->streams) {
+        struct stream *s = hub->streams;
+
+        hub->streams = s->next;
+        vr_http_stream_close(s->out);
+        vr_http_stream_unref(s->out);
+        free(s);
+    }
+    while (hub->logs) {
+        struct log_stream *l = hub->logs;
+
+        hub->logs = l->next;
+        free_log(l);
+    }
+    pthread_mutex_destroy(&hub->lock);
+    pthread_cond_destroy(&hub->cond);
+    free(hub->seen);
+    free(hub);
+    return NULL;
+}

@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: MIT */
+/* Those who wait for a change: long-polls of agents, event streams, followed logs. */
+#ifndef VR_SERVER_HUB_H
+#define VR_SERVER_HUB_H
+
+#include "net/http_wait.h"
+#include "server/server.h"
+
+#include <jansson.h>
+
+struct vr_hub;
+
+#define VR_HUB_WAITS_MAX       20000
+#define VR_HUB_STREAMS_MAX     2000
+#define VR_HUB_LOGS_MAX        500
+#define VR_HUB_LOG_APPEAR_SECS 10
+#define VR_HUB_BEAT_MS         5000
+#define VR_HUB_SEEN_MS         1000 /* last_seen of hosts is written at most so often */
+#define VR_HUB_REPLAY_MAX      5000 /* events that a stream may be behind */
+#define VR_HUB_BUFFER          100  /* events replayed to a stream that names none */
+
+/** Starts its thread. @server borrowed */
+VR_MUST_USE
+int vr_hub_start(struct vr_server *server, struct vr_hub **out, struct vr_err *err);
+struct vr_hub *vr_hub_stop(struct vr_hub *hub);
+
+/** Something was committed. From any thread; never blocks long. */
+void vr_hub_wake(struct vr_hub *hub, const struct vr_touched *touched);
+
+/**
+ * Look whether a request that waits can be answered. Called in the hub's thread (and once by
+ * vr_hub_wait() itself) after changes. Gives the answer, or NULL to go on waiting.
+ */
+typedef struct vr_http_resp *(*vr_hub_look_fn)(struct vr_server *server, void *data);
+
+/**
+ * Put a request aside until `look` gives an answer or the time is over.
+ * @host_id     look only when this host's desired state changed; 0: after every change
+ * @at_timeout  taken: the answer then
+ * @data        taken; released with `release`
+ */
+void vr_hub_wait(struct vr_hub *hub, struct vr_http_req *req, int64_t host_id, int64_t timeout_ms,
+                 struct vr_http_resp *at_timeout, vr_hub_look_fn look, void *data,
+                 void (*release)(void *data));
+
+enum vr_hub_form {
+    VR_HUB_EVENTS,       /* the contract's stream of events: kind `event` only */
+    VR_HUB_PROC_CHANGES, /* the contract's stream of procs: kind `proc`, live only */
+    VR_HUB_ALL,          /* ours: every kind, named, with beats */
+};
+
+struct vr_hub_stream_spec {
+    enum vr_hub_form form;
+    int64_t after;       /* replay from the event behind this; -1: the last VR_HUB_BUFFER, or none
+                            for live-only forms */
+    const char *rollout; /* only events of this one; NULL: all. Borrowed for the call */
+};
+
+/** Answer a request with a stream of events. */
+void vr_hub_stream(struct vr_hub *hub, struct vr_http_req *req,
+                   const struct vr_hub_stream_spec *spec);
+
+/** A host was heard of; written with others soon. */
+void vr_hub_seen(struct vr_hub *hub, int64_t host_id);
+
+/**
+ * Answer a request with a proc's log from its host.
+ * @as_events  each line as a `data:` event, else plain text
+ */
+void vr_hub_log(struct vr_hub *hub, struct vr_http_req *req, int64_t host_id, int64_t proc_id,
+                int64_t lines, bool follow, bool as_events);
+
+/** The `streams` of a host's desired state as JSON text; given. */
+char *vr_hub_streams_json(struct vr_hub *hub, int64_t host_id);
+
+/** A piece of a log from its host; false if nobody reads it any more (410). */
+bool vr_hub_log_piece(struct vr_hub *hub, const char *id, int64_t host_id, struct vr_str text,
+                      bool is_last);
+
+#endif

@@ -1,0 +1,353 @@
+/* SPDX-License-Identifier: MIT */
+/* `vr server`: wires the parts together, makes what a first start needs, and waits for the end. */
+#include "server/main.h"
+
+#include "blob/blob.h"
+#include "engine/engine.h"
+#include "fmt/json.h"
+#include "net/http_server.h"
+#include "server/agents.h"
+#include "server/api/streams.h"
+#include "server/auth.h"
+#include "server/files.h"
+#include "server/hub.h"
+#include "server/route.h"
+#include "server/server.h"
+#include "store/balancer.h"
+#include "store/buildpack.h"
+#include "store/host.h"
+#include "store/settings.h"
+#include "store/user.h"
+#include "sys/fs.h"
+#include "sys/signals.h"
+
+#include <poll.h>
+#include <signal.h>
+#include <sodium.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+
+#define SERVER_THREADS       4
+#define PEM_BYTES            (1 << 20)
+#define JOIN_TOKEN_BYTES     4096
+#define FIRST_PASSWORD_BYTES 9
+
+int vr_server_commit(struct vr_server *server, struct vr_tx *tx, struct vr_err *err)
+{
+    vr_auto_touched struct vr_touched touched = {0};
+    int r = vr_store_commit(tx, &touched, err);
+
+    if (r < 0)
+        return r;
+    if (server->engine)
+        vr_engine_wake(server->engine, &touched);
+    if (server->hub)
+        vr_hub_wake(server->hub, &touched);
+    return 0;
+}
+
+/* ------------------------------------------------------------------ requests */
+
+static bool is_below(const struct vr_http_req *req, const char *first, const char *second)
+{
+    return vr_streq(vr_http_req_segment(req, 0), first) &&
+           (!second || vr_streq(vr_http_req_segment(req, 1), second));
+}
+
+static void begin(void *user, struct vr_http_req *req, struct vr_http_intake *intake)
+{
+    struct vr_server *server = user;
+
+    if (is_below(req, "agent", "v1"))
+        vr_agents_begin(server, req, intake);
+    else if (is_below(req, "api", "v1") || is_below(req, "api", "streams"))
+        vr_route_begin(server, req, intake);
+}
+
+static void answer_health(struct vr_server *server, struct vr_http_req *req)
+{
+    VR_OWNED(vr_tx_free) struct vr_tx *tx = NULL;
+    bool ok = vr_store_begin(server->store, VR_DB_READ, &tx, NULL) == 0;
+    struct vr_http_resp *resp = vr_http_resp_new(ok ? 200 : 503);
+    vr_auto_json json_t *body =
+        json_pack("{s:s, s:s, s:s, s:s}", "status", ok ? "ok" : "failing", "version", VR_VERSION,
+                  "database", ok ? "ok" : "away", "engine", "active");
+
+    vr_http_resp_json(resp, body);
+    vr_http_answer(req, resp);
+}
+
+static void answer_root(struct vr_http_req *req)
+{
+    struct vr_http_resp *resp = vr_http_resp_new(200);
+
+    vr_http_resp_text(resp, "text/plain; charset=utf-8",
+                      "This is Velociraptor " VR_VERSION ".\nThe API is at /api/v1/, the command "
+                      "line is `vr`.\n");
+    vr_http_answer(req, resp);
+}
+
+static void handle(void *user, struct vr_http_req *req)
+{
+    struct vr_server *server = user;
+
+    if (is_below(req, "agent", "v1"))
+        vr_agents_handle(server, req);
+    else if (is_below(req, "api", "v1") || is_below(req, "api", "streams"))
+        vr_route_handle(server, req);
+    else if (is_below(req, "files", NULL))
+        vr_files_handle(server, req);
+    else if (is_below(req, "healthz", NULL))
+        answer_health(server, req);
+    else if (vr_http_req_segment_count(req) == 0)
+        answer_root(req);
+    else
+        vr_http_answer_error(req, 404, "there is nothing at '%s'", vr_http_req_path(req));
+}
+
+/* ------------------------------------------------------------------ the first start */
+
+static int make_admin(struct vr_server *server, struct vr_tx *tx, struct vr_err *err)
+{
+    vr_auto_free char *path = vr_strf("%s/initial-password", server->config.data_dir);
+    vr_auto_free char *password = NULL;
+    vr_auto_free char *text = NULL;
+    VR_ROW(user) row = {0};
+    int64_t count, id;
+    int r = vr_store_user_count(tx, &count, err);
+
+    if (r < 0 || count > 0)
+        return r;
+    password = vr_random_hex(FIRST_PASSWORD_BYTES);
+    row.username = vr_strdup("admin");
+    row.role = vr_strdup("admin");
+    row.first_name = vr_strdup("");
+    row.last_name = vr_strdup("");
+    row.email = vr_strdup("");
+    row.is_active = true;
+    row.must_change_password = true;
+    row.joined_us = vr_wall_now().us;
+    text = vr_strf("%s\n", password);
+    r = vr_auth_hash_password(password, &row.password, err);
+    if (r == 0)
+        r = vr_store_user_insert(tx, &row, &id, err);
+    if (r == 0)
+        r = vr_fs_replace(path, text, strlen(text), 0600, err);
+    if (r == 0)
+        vr_info(&server->log, "made the first user 'admin'; its password is in '%s'", path);
+    return r;
+}
+
+static int make_buildpacks(struct vr_tx *tx, struct vr_err *err)
+{
+    static const char *const names[] = {"builtin:nodejs", "builtin:python", "builtin:make",
+                                        "builtin:static"};
+    VR_ROWS(buildpack) all = {0};
+    int r = vr_store_buildpack_list(tx, &all, err);
+
+    for (size_t i = 0; i < VR_COUNT(names) && r == 0 && all.n == 0; i++) {
+        struct vr_buildpack_row row = {.repo_url = (char *)names[i],
+                                       .repo_type = (char *)"git",
+                                       .description = (char *)"comes with Velociraptor",
+                                       .ord = (int64_t)(i + 1) * 10};
+        int64_t id;
+
+        r = vr_store_buildpack_insert(tx, &row, &id, err);
+    }
+    return r;
+}
+
+static int take_join_token(struct vr_server *server, struct vr_err *err)
+{
+    const char *path = server->config.join_token_file;
+    vr_auto_free char *line = NULL;
+    int r = vr_fs_read(path, JOIN_TOKEN_BYTES, &server->join_token, NULL, err);
+
+    if (r == -VR_NOT_FOUND) {
+        server->join_token = vr_random_hex(24);
+        line = vr_strf("%s\n", server->join_token);
+        r = vr_fs_replace(path, line, strlen(line), 0600, err);
+    }
+    if (r == 0)
+        server->join_token[strcspn(server->join_token, "\r\n")] = '\0';
+    return r;
+}
+
+/* "vr.common.balancer.nginx.NginxBalancer" and "nginx" are both nginx. */
+static const char *driver_of(const json_t *entry)
+{
+    const char *backend = json_string_value(json_object_get(entry, "BACKEND"));
+
+    return backend ? backend : "none";
+}
+
+int vr_server_sync_balancer(struct vr_server *server, struct vr_tx *tx, const char *name,
+                            const json_t *entry, struct vr_err *err)
+{
+    json_t *options = json_object_get(entry, "options");
+    json_t *hosts = json_object_get(entry, "hosts");
+    vr_auto_free int64_t *ids = vr_alloc_array(json_array_size(hosts), sizeof(*ids));
+    VR_ROW(balancer) row = {0};
+    size_t n = 0, i;
+    json_t *one;
+    int r = vr_store_balancer_find(tx, name, &row, err);
+    bool is_new = r == -VR_NOT_FOUND;
+
+    if (r < 0 && !is_new)
+        return r;
+    free(row.name);
+    free(row.driver);
+    free(row.options_json);
+    row.name = vr_strdup(name);
+    row.driver = vr_strdup(driver_of(entry));
+    row.options_json = options ? vr_json_dump(options) : vr_strdup("{}");
+    r = is_new ? vr_store_balancer_insert(tx, &row, &row.id, err)
+               : vr_store_balancer_update(tx, &row, err);
+    json_array_foreach(hosts, i, one) {
+        VR_ROW(host) host = {0};
+
+        if (r == 0 && json_is_string(one) &&
+            vr_store_host_find(tx, json_string_value(one), &host, NULL) == 0)
+            ids[n++] = host.id;
+    }
+    return r < 0 ? r : vr_store_balancer_set_hosts(tx, row.id, ids, n, err);
+}
+
+static int first_start(struct vr_server *server, struct vr_err *err)
+{
+    VR_OWNED(vr_tx_free) struct vr_tx *tx = NULL;
+    vr_auto_free char *id = vr_random_hex(8);
+    const char *name;
+    json_t *entry;
+    int r = vr_store_begin(server->store, VR_DB_WRITE, &tx, err);
+
+    if (r == 0)
+        r = vr_store_setting_take(tx, "cluster_id", id, &server->cluster, err);
+    if (r == 0)
+        r = make_admin(server, tx, err);
+    if (r == 0)
+        r = make_buildpacks(tx, err);
+    json_object_foreach(server->config.balancers, name, entry)
+        if (r == 0)
+            r = vr_server_sync_balancer(server, tx, name, entry, err);
+    return r < 0 ? r : vr_server_commit(server, tx, err);
+}
+
+/* ------------------------------------------------------------------ life */
+
+static void woke(void *user, const struct vr_touched *touched)
+{
+    struct vr_server *server = user;
+
+    vr_hub_wake(server->hub, touched);
+}
+
+static int read_pem(const char *path, char **out, struct vr_err *err)
+{
+    return path ? vr_fs_read(path, PEM_BYTES, out, NULL, err) : 0;
+}
+
+static int listen_http(struct vr_server *server, struct vr_err *err)
+{
+    vr_auto_free char *cert = NULL;
+    vr_auto_free char *key = NULL;
+    struct vr_http_server_spec spec = {.address = server->config.address,
+                                       .port = server->config.port,
+                                       .threads = SERVER_THREADS,
+                                       .begin = begin,
+                                       .handle = handle,
+                                       .user = server};
+    int r = read_pem(server->config.tls_cert, &cert, err);
+
+    if (r == 0)
+        r = read_pem(server->config.tls_key, &key, err);
+    if (r < 0)
+        return r;
+    spec.tls_cert = cert;
+    spec.tls_key = key;
+    return vr_http_server_start(&spec, &server->http, err);
+}
+
+static int set_up(struct vr_server *server, struct vr_err *err)
+{
+    struct vr_engine_spec engine = {.log = &server->log, .woke = woke, .user = server};
+    int r;
+
+    if (sodium_init() < 0)
+        return vr_fail(err, VR_BUG, "libsodium does not start");
+    umask(077);
+    prctl(PR_SET_DUMPABLE, 0); /* a core file would hold secrets */
+    r = vr_fs_mkdir_p(server->config.data_dir, 0700, err);
+    if (r == 0)
+        r = vr_store_open(server->config.database, NULL, &server->store, err);
+    if (r == 0)
+        r = vr_blobs_open(server->config.blobs, &server->blobs, err);
+    if (r == 0)
+        r = take_join_token(server, err);
+    if (r < 0)
+        return r;
+    server->auth = vr_auth_new(server->store);
+    r = first_start(server, err);
+    if (r == 0)
+        r = vr_hub_start(server, &server->hub, err);
+    engine.store = server->store;
+    if (r == 0)
+        r = vr_engine_start(&engine, &server->engine, err);
+    if (r == 0)
+        r = listen_http(server, err);
+    return r;
+}
+
+static void tear_down(struct vr_server *server)
+{
+    server->http = vr_http_server_stop(server->http);
+    server->engine = vr_engine_stop(server->engine);
+    server->hub = vr_hub_stop(server->hub);
+    server->auth = vr_auth_free(server->auth);
+    server->blobs = vr_blobs_close(server->blobs);
+    server->store = vr_store_free(server->store);
+    free(server->cluster);
+    free(server->join_token);
+    vr_server_config_fini(&server->config);
+}
+
+static void wait_for_end(int signals)
+{
+    struct pollfd p = {.fd = signals, .events = POLLIN};
+    int sig = 0;
+
+    while (sig != SIGTERM && sig != SIGINT) {
+        if (poll(&p, 1, -1) < 0)
+            continue;
+        sig = vr_signals_next(signals);
+    }
+}
+
+int vr_server_main(int argc, char **argv)
+{
+    struct vr_server server = {0};
+    struct vr_err err = VR_ERR_NULL;
+    vr_auto_close int signals = vr_signals_open(&err);
+    int r = signals < 0 ? signals : vr_server_config_read(argc, argv, &server.config, &err);
+
+    if (r == 1)
+        return 0;
+    if (r < 0) {
+        fprintf(stderr, "vr server: %s\n", err.msg);
+        return 2;
+    }
+    vr_log_init(&server.log, NULL, "part", "server");
+    r = set_up(&server, &err);
+    if (r < 0) {
+        vr_error(&server.log, "%s", err.msg);
+    } else {
+        vr_info(&server.log, "listening on %s:%d", server.config.address,
+                (int)vr_http_server_port(server.http));
+        wait_for_end(signals);
+        vr_info(&server.log, "ending");
+    }
+    tear_down(&server);
+    return r < 0 ? 1 : 0;
+}

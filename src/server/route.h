@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: MIT */
+/* The one table of what the API does and who may do it. */
+#ifndef VR_SERVER_ROUTE_H
+#define VR_SERVER_ROUTE_H
+
+#include "fmt/json.h"
+#include "net/http_req.h"
+#include "net/http_resp.h"
+#include "net/http_server.h"
+#include "server/auth.h"
+#include "server/server.h"
+
+#define VR_ROUTE_ARGS 4
+
+/** One request of the API. */
+struct vr_call {
+    struct vr_server *server;
+    struct vr_http_req *req;
+    struct vr_who who;
+    const char *args[VR_ROUTE_ARGS]; /* parts of the path that stand for `*`, decoded */
+    json_t *body;                    /* of POST, PUT, PATCH: the parsed object, {} if empty */
+    struct vr_wall now;
+};
+
+/**
+ * Handle a request: answer it (or put it aside) and return 0, or return an error, which becomes the
+ * answer by vr_reply_error().
+ */
+typedef int vr_route_fn(struct vr_call *call, struct vr_err *err);
+
+struct vr_route {
+    const char *method;
+    const char *path; /* below /api/v1/, without slashes at the ends; `*` is one part */
+    enum vr_role role;
+    vr_route_fn *fn;
+};
+
+/** Decide about a request of /api/ before its body: login, rights, size. */
+void vr_route_begin(struct vr_server *server, struct vr_http_req *req,
+                    struct vr_http_intake *intake);
+/** Handle a complete request of /api/. */
+void vr_route_handle(struct vr_server *server, struct vr_http_req *req);
+
+/* ------------------------------------------------------------------ answers */
+
+/** The status of an error: the one table. */
+int vr_reply_status(enum vr_code code);
+void vr_reply_error(struct vr_http_req *req, int r, const struct vr_err *err);
+/** 200 with JSON text; taken, release with free(). */
+void vr_reply_text(struct vr_call *call, int status, char *json);
+/** Takes `value`. */
+void vr_reply_json(struct vr_call *call, int status, json_t *value);
+/** 201 with an absolute Location. @path borrowed: "/api/v1/apps/x/" */
+void vr_reply_created(struct vr_call *call, const char *path);
+/** Absolute URL of a path by the request's Host header; given. */
+char *vr_reply_url(struct vr_call *call, const char *path);
+
+/* ------------------------------------------------------------------ handlers, by noun */
+
+extern const struct vr_route vr_routes_resource[]; /* lists, details, sets, schema */
+extern const struct vr_route vr_routes_app[];
+extern const struct vr_route vr_routes_build[];
+extern const struct vr_route vr_routes_ingredient[];
+extern const struct vr_route vr_routes_squad[];
+extern const struct vr_route vr_routes_swarm[];
+extern const struct vr_route vr_routes_rollout[];
+extern const struct vr_route vr_routes_proc[];
+extern const struct vr_route vr_routes_user[];
+extern const struct vr_route vr_routes_stream[];
+
+#endif
