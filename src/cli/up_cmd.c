@@ -246,9 +246,13 @@ static void tell_where(const struct up *u)
                 l->password_file, u->url, l->password_file);
     fprintf(stderr,
             "  logs                     %s/\n"
-            "  end it                   vr down%s%s\n\n",
-            l->log_dir, strcmp(l->state_dir, VR_UP_STATE_DIR) ? " --state-dir " : "",
-            strcmp(l->state_dir, VR_UP_STATE_DIR) ? l->state_dir : "");
+            "  end it                   vr down",
+            l->log_dir);
+    if (strcmp(l->state_dir, VR_UP_STATE_DIR) != 0)
+        fprintf(stderr, " --state-dir %s", l->state_dir);
+    if (strcmp(l->run_dir, VR_UP_RUN_DIR) != 0)
+        fprintf(stderr, " --run-dir %s", l->run_dir);
+    fputs("\n\n", stderr);
 }
 
 static void stop_both(struct up *u)
