@@ -14,7 +14,6 @@
 #define BASE    100000
 #define RANGE   65536
 #define LOG_MAX (64 << 20)
-#define SHA     "00000000000000000000000000000000000000000000000000000000000000aa"
 
 struct vr_runtime_caps *rig_caps(const char *runtime)
 {
@@ -107,7 +106,7 @@ bool rig_init(struct rig *r, const char *name, const char *command)
 static int rig_mount(struct rig *r, struct vr_err *err)
 {
     uint32_t shift = r->b.userns ? BASE : 0;
-    struct vr_mount_spec want = {.sha256 = SHA,
+    struct vr_mount_spec want = {.sha256 = RIG_SHA,
                                  .file = r->slug_file,
                                  .owner = VR_MOUNT_ONE,
                                  .uid = r->b.uid + shift,
@@ -242,7 +241,7 @@ bool rig_fini(struct rig *r)
         printf("# clean: %s\n", err.msg);
         ok = false;
     }
-    if (r->mounts && vr_mount_remove(r->mounts, SHA, &err) < 0) {
+    if (r->mounts && vr_mount_remove(r->mounts, RIG_SHA, &err) < 0) {
         printf("# %s\n", err.msg);
         ok = false;
     }

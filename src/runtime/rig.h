@@ -13,6 +13,9 @@
 #define WAIT_MS 20000
 #define NOBODY  65534
 
+/** Name of the slug in the mount folder. */
+#define RIG_SHA "00000000000000000000000000000000000000000000000000000000000000aa"
+
 /* One proc and everything it needs, below the test's folder. */
 struct rig {
     char *root, *slug_file, *dir, *run, *mounts_dir, *skeletons, *state, *log, *id;

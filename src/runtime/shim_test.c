@@ -384,3 +384,33 @@ TEST(shim__exec__runs_as_the_user_with_and_without_a_terminal)
     if (rig_caps(NULL)->has_userns)
         check_exec("execns", true);
 }
+
+/* Whether the private mounts of a process still have the slug under its path. */
+static bool pins_slug(pid_t pid, const char *mounted)
+{
+    vr_auto_free char *path = vr_strf("/proc/%d/mountinfo", (int)pid);
+    vr_auto_free char *text = NULL;
+    vr_auto_free char *point = vr_strf(" %s ", mounted);
+    size_t len;
+
+    return vr_fs_read(path, 1 << 20, &text, &len, NULL) < 0 || strstr(text, point);
+}
+
+TEST(shim__slug_unmounted_on_the_host__app_and_restart_go_on)
+{
+    struct rig r;
+    struct vr_err err = VR_ERR_NULL;
+    struct vr_shim_event e;
+
+    NEEDS_ROOT();
+    CHECK(rig_init(&r, "janitor", born));
+    CHECK_RIG(&r, rig_start(&r, &err) == 0);
+    CHECK_RIG(&r, rig_wait_phase(&r, VR_SHIM_RUNNING, &e));
+    CHECK_RIG(&r, wait_birth(&r, 1));
+    CHECK_RIG(&r, pins_slug(shim_pid(&r), r.mounted));
+    CHECK_RIG(&r, vr_mount_remove(r.mounts, RIG_SHA, &err) == 0);
+    CHECK_RIG(&r, !pins_slug(shim_pid(&r), r.mounted)); /* it is a slave of the host's mounts */
+    CHECK_RIG(&r, kill(e.state.pid, SIGKILL) == 0);
+    CHECK_RIG(&r, wait_birth(&r, 2)); /* the overlay holds its own clone of the slug */
+    CHECK(rig_fini(&r));
+}
