@@ -262,7 +262,7 @@ char *vr_db_text_dup(struct vr_db_rows *rows, int column)
 
 bool vr_db_is_null(struct vr_db_rows *rows, int column)
 {
-    return !vr_db_str(rows, column).p;
+    return rows->driver->is_null(rows->cursor, column);
 }
 
 int vr_db_script(struct vr_db_tx *tx, const char *sql, struct vr_err *err)

@@ -38,6 +38,7 @@ struct vr_db_driver {
     int (*next)(struct vr_db_cursor *cursor, struct vr_err *err); /* 1, 0 or -code */
     int64_t (*changed)(struct vr_db_cursor *cursor);
     void (*finish)(struct vr_db_cursor *cursor);
+    bool (*is_null)(struct vr_db_cursor *cursor, int column);
     int64_t (*i64)(struct vr_db_cursor *cursor, int column);
     struct vr_str (*text)(struct vr_db_cursor *cursor, int column); /* p NULL: null */
 

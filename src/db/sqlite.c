@@ -279,6 +279,7 @@ const struct vr_db_driver vr_db_sqlite = {
     .next = vr_sqlite_next,
     .changed = vr_sqlite_changed,
     .finish = vr_sqlite_finish,
+    .is_null = vr_sqlite_is_null,
     .i64 = vr_sqlite_i64,
     .text = vr_sqlite_text,
     .script = sqlite_script,

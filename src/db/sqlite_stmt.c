@@ -170,6 +170,11 @@ void vr_sqlite_finish(struct vr_db_cursor *cursor)
     }
 }
 
+bool vr_sqlite_is_null(struct vr_db_cursor *cursor, int column)
+{
+    return sqlite3_column_type(cursor->stmt, column) == SQLITE_NULL;
+}
+
 int64_t vr_sqlite_i64(struct vr_db_cursor *cursor, int column)
 {
     return sqlite3_column_int64(cursor->stmt, column);

@@ -37,6 +37,7 @@ int vr_sqlite_start(struct vr_db_conn *conn, const char *sql, const struct vr_db
 int vr_sqlite_next(struct vr_db_cursor *cursor, struct vr_err *err);
 int64_t vr_sqlite_changed(struct vr_db_cursor *cursor);
 void vr_sqlite_finish(struct vr_db_cursor *cursor);
+bool vr_sqlite_is_null(struct vr_db_cursor *cursor, int column);
 int64_t vr_sqlite_i64(struct vr_db_cursor *cursor, int column);
 struct vr_str vr_sqlite_text(struct vr_db_cursor *cursor, int column);
 

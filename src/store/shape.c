@@ -102,6 +102,13 @@ static int build_sql(const struct vr_shape_query *query, const char *link, char 
     return vr_buf_finish(&b, out, err);
 }
 
+static void add_name(struct vr_buf *out, const char *name, bool first)
+{
+    vr_buf_add(out, first ? "\"" : ",\"");
+    vr_buf_add(out, name);
+    vr_buf_add(out, "\":");
+}
+
 static void render_row(const struct vr_shape_query *query, struct vr_db_rows *rows,
                        struct rendered *out)
 {
@@ -119,7 +126,7 @@ static void render_row(const struct vr_shape_query *query, struct vr_db_rows *ro
         if (!is_wanted(query, i))
             continue;
         if (!bare)
-            vr_buf_addf(&out->text, "%s\"%s\":", first ? "" : ",", field->name);
+            add_name(&out->text, field->name, first);
         first = false;
         if (field->children) {
             add_hole(out, i, row->id);
@@ -135,6 +142,17 @@ static void render_row(const struct vr_shape_query *query, struct vr_db_rows *ro
 
 static int render(struct vr_tx *tx, const struct vr_shape_query *query, const char *link,
                   struct rendered *out, struct vr_err *err);
+
+static uint64_t nested_fields(const struct vr_shape *shape)
+{
+    uint64_t fields = vr_shape_fields(shape, NULL);
+
+    for (size_t i = 0; i < shape->field_count; i++) {
+        if (shape->fields[i].detail)
+            fields &= ~(UINT64_C(1) << i);
+    }
+    return fields;
+}
 
 /* All children of one field, ordered by parent. */
 static int render_children(struct vr_tx *tx, const struct vr_shape_query *query, size_t field,
@@ -155,7 +173,7 @@ static int render_children(struct vr_tx *tx, const struct vr_shape_query *query,
                     shape->where ? shape->where : "");
     return render(tx,
                   &(struct vr_shape_query){.shape = shape,
-                                           .fields = vr_shape_fields(shape, NULL),
+                                           .fields = nested_fields(shape),
                                            .where = where,
                                            .order = shape->order,
                                            .tail = "",

@@ -19,6 +19,7 @@ struct vr_shape_field {
     const char *sql;  /* expressions, separated by commas if there are several */
     vr_shape_write_fn *write;
     int columns; /* 0 counts as 1 */
+    bool detail; /* left out where the object is nested in another: large, or rarely wanted */
     const struct vr_shape *children;
     const char *link; /* of children: expression over their FROM that gives the parent's id */
 };
@@ -70,6 +71,9 @@ vr_shape_write_fn vr_write_json;  /* the text as it is */
 vr_shape_write_fn vr_write_list;  /* the same, [] as null */
 vr_shape_write_fn vr_write_naive; /* microseconds as naive UTC; 0 is null */
 vr_shape_write_fn vr_write_utc;   /* with Z; 0 is null */
+
+/** Append decimal digits. */
+void vr_shape_int(struct vr_buf *out, int64_t value);
 
 /** Append a quoted and escaped string. */
 void vr_shape_quote(struct vr_buf *out, struct vr_str text);

@@ -165,7 +165,7 @@ static const struct vr_shape_field log_fields[] = {
     {"time", "g.time_us", vr_write_naive},
     {"message", "g.message", vr_write_text},
     {"user", "u.id, u.username, u.first_name, u.last_name, u.last_login_us, u.joined_us",
-     write_user, 6},
+     write_user, .columns = 6},
     {"resource_uri", "'/api/v1/logs/' || g.id || '/'", vr_write_text},
     {"time_utc", "g.time_us", vr_write_utc},
     {"remote", "g.remote", vr_write_text},

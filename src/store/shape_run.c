@@ -17,7 +17,9 @@ static void write_supervisor_time(struct vr_buf *out, int64_t us)
         return;
     }
     vr_wall_format((struct vr_wall){us - us % VR_US_PER_S}, true, text); /* whole seconds */
-    vr_buf_addf(out, "\"%s+00:00\"", text);
+    vr_buf_addc(out, '"');
+    vr_buf_add(out, text);
+    vr_buf_add(out, "+00:00\"");
 }
 
 static void write_offset_time(struct vr_buf *out, struct vr_db_rows *rows, int column,
@@ -33,13 +35,13 @@ static void write_now(struct vr_buf *out, struct vr_db_rows *rows, int column, s
 
 static void write_state(struct vr_buf *out, struct vr_db_rows *rows, int column, struct vr_wall now)
 {
-    vr_buf_addf(out, "%d", vr_proc_state_of(vr_db_text(rows, column))->number);
+    vr_shape_int(out, vr_proc_state_of(vr_db_text(rows, column))->number);
 }
 
 static void write_statename(struct vr_buf *out, struct vr_db_rows *rows, int column,
                             struct vr_wall now)
 {
-    vr_buf_addf(out, "\"%s\"", vr_proc_state_of(vr_db_text(rows, column))->name);
+    vr_shape_quote(out, vr_str(vr_proc_state_of(vr_db_text(rows, column))->name));
 }
 
 /* Columns: actual, pid, running_us, message. */
@@ -64,7 +66,7 @@ static void write_exit_status(struct vr_buf *out, struct vr_db_rows *rows, int c
 
     if (text.n > 2)
         vr_ignore(vr_json_parse(text, VR_JSON_BYTES, &exit, NULL), "then it is 0");
-    vr_buf_addf(out, "%" PRId64, (int64_t)json_integer_value(json_object_get(exit, "code")));
+    vr_shape_int(out, json_integer_value(json_object_get(exit, "code")));
 }
 
 /* Columns: actual, message. */
@@ -82,7 +84,7 @@ static void write_spawn_error(struct vr_buf *out, struct vr_db_rows *rows, int c
 static const struct vr_shape_field proc_fields[] = {
     {"app_name", "a.name", vr_write_text},
     {"config_name", "p.config_name", vr_write_text},
-    {"description", "p.actual, p.pid, p.running_us, p.message", write_description, 4},
+    {"description", "p.actual, p.pid, p.running_us, p.message", write_description, .columns = 4},
     {"exitstatus", "p.exit_json", write_exit_status},
     {"group", "p.name", vr_write_text},
     {"hash", "r.hash", vr_write_text},
@@ -95,7 +97,7 @@ static const struct vr_shape_field proc_fields[] = {
     {"pid", "p.pid", vr_write_int},
     {"port", "p.port", vr_write_int},
     {"proc_name", "p.proc_name", vr_write_text},
-    {"spawnerr", "p.actual, p.message", write_spawn_error, 2},
+    {"spawnerr", "p.actual, p.message", write_spawn_error, .columns = 2},
     {"start_time", "p.running_us", write_offset_time},
     {"state", "p.actual", write_state},
     {"statename", "p.actual", write_statename},
@@ -112,15 +114,15 @@ static const struct vr_shape_field proc_fields[] = {
     {"since", "p.since_us", vr_write_utc},
     {"tested", "p.tested", vr_write_text},
     {"tested_at", "p.tested_us", vr_write_utc},
-    {"testresults", "p.test_json", vr_write_json},
+    {"testresults", "p.test_json", vr_write_json, .detail = true},
     {"admitted", "p.admitted", vr_write_bool},
     {"unhealthy_since", "p.unhealthy_us", vr_write_utc},
     {"epoch", "p.epoch", vr_write_int},
     {"restarts", "p.restarts", vr_write_int},
     {"message", "p.message", vr_write_text},
     {"code", "p.code", vr_write_text},
-    {"log_tail", "p.log_tail", vr_write_text},
-    {"exit", "p.exit_json", vr_write_json},
+    {"log_tail", "p.log_tail", vr_write_text, .detail = true},
+    {"exit", "p.exit_json", vr_write_json, .detail = true},
     {"usage", "p.usage_json", vr_write_json},
     {"stale", "CASE WHEN h.state = 'live' THEN 0 ELSE 1 END", vr_write_bool},
     {"host_ok", "CASE WHEN h.state = 'live' AND h.active = 1 THEN 1 ELSE 0 END", vr_write_bool},
@@ -315,7 +317,8 @@ static const struct vr_shape_field rollout_fields[] = {
     {"policy", "k.policy_json", vr_write_json},
     {"steps", .children = &steps, .link = "o.seq"},
     {"procs", .children = &placed, .link = "o.seq"},
-    {"error", "k.error_step, k.error_host, k.error_proc, k.error_message", write_error, 4},
+    {"error", "k.error_step, k.error_host, k.error_proc, k.error_message", write_error,
+     .columns = 4},
     {"leftovers", "k.leftovers_json", vr_write_json},
     {"warnings", "k.warnings_json", vr_write_json},
     {"created", "k.created_us", vr_write_utc},

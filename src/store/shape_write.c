@@ -41,12 +41,30 @@ void vr_shape_quote(struct vr_buf *out, struct vr_str text)
     vr_buf_addc(out, '"');
 }
 
+#define INT_DIGITS 20 /* with a sign */
+
+/* Lists are mostly numbers and names: worth more than printf. */
+void vr_shape_int(struct vr_buf *out, int64_t value)
+{
+    char digits[INT_DIGITS];
+    size_t at = sizeof(digits);
+    uint64_t rest = value < 0 ? -(uint64_t)value : (uint64_t)value;
+
+    do {
+        digits[--at] = (char)('0' + rest % 10);
+        rest /= 10;
+    } while (rest);
+    if (value < 0)
+        digits[--at] = '-';
+    vr_buf_add_n(out, digits + at, sizeof(digits) - at);
+}
+
 void vr_write_int(struct vr_buf *out, struct vr_db_rows *rows, int column, struct vr_wall now)
 {
     if (vr_db_is_null(rows, column))
         vr_buf_add(out, "null");
     else
-        vr_buf_addf(out, "%" PRId64, vr_db_i64(rows, column));
+        vr_shape_int(out, vr_db_i64(rows, column));
 }
 
 void vr_write_bool(struct vr_buf *out, struct vr_db_rows *rows, int column, struct vr_wall now)
@@ -93,7 +111,9 @@ static void write_time(struct vr_buf *out, int64_t us, bool naive)
         return;
     }
     vr_wall_format((struct vr_wall){us}, naive, text);
-    vr_buf_addf(out, "\"%s\"", text);
+    vr_buf_addc(out, '"');
+    vr_buf_add(out, text);
+    vr_buf_addc(out, '"');
 }
 
 void vr_write_naive(struct vr_buf *out, struct vr_db_rows *rows, int column, struct vr_wall now)
