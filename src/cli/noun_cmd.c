@@ -7,43 +7,27 @@
  */
 #include "cli/noun_cmd.h"
 
-#include "cli/api.h"
-#include "cli/cli.h"
-#include "cli/exit.h"
-#include "cli/noun.h"
-#include "cli/swarms.h"
-#include "cli/table.h"
+#include "cli/noun_verbs.h"
 #include "core/str.h"
-#include "fmt/env.h"
-#include "fmt/json.h"
-#include "fmt/yaml.h"
 
-#include <regex.h>
 #include <string.h>
 
 #define VERBS 5
 
-struct values {
-    const char *fields[VR_NOUN_FIELDS_MAX]; /* text of the option of the same place */
-    struct vr_opt_list set;                 /* KEY=VALUE for any field of the API */
-    struct vr_opt_list env, unset_env;
-    struct vr_opt_list exclude;
-    bool yes;
-};
-
-static const struct vr_opt opt_set = {
-    "set", 0, VR_OPT_LIST, offsetof(struct values, set), "FIELD=VALUE", "any field of the API"};
+static const struct vr_opt opt_set = {"set",         0,
+                                      VR_OPT_LIST,   offsetof(struct vr_noun_values, set),
+                                      "FIELD=VALUE", "any field of the API"};
 static const struct vr_opt opt_env = {"env",       'e',
-                                      VR_OPT_LIST, offsetof(struct values, env),
+                                      VR_OPT_LIST, offsetof(struct vr_noun_values, env),
                                       "KEY=VALUE", "set one variable of its environment"};
 static const struct vr_opt opt_unset = {"unset-env", 0,
-                                        VR_OPT_LIST, offsetof(struct values, unset_env),
+                                        VR_OPT_LIST, offsetof(struct vr_noun_values, unset_env),
                                         "KEY",       "remove one variable of its environment"};
 static const struct vr_opt opt_exclude = {"exclude",   'x',
-                                          VR_OPT_LIST, offsetof(struct values, exclude),
+                                          VR_OPT_LIST, offsetof(struct vr_noun_values, exclude),
                                           "PATTERN",   "leave out swarms whose name contains it"};
-static const struct vr_opt opt_yes = {"yes", 'y',         VR_OPT_FLAG, offsetof(struct values, yes),
-                                      NULL,  "do not ask"};
+static const struct vr_opt opt_yes = {
+    "yes", 'y', VR_OPT_FLAG, offsetof(struct vr_noun_values, yes), NULL, "do not ask"};
 
 struct noun_entry {
     struct vr_opt *opts; /* of add and set; those of rm and list are its tail */
@@ -56,453 +40,6 @@ struct noun_entry {
 struct vr_noun_commands {
     struct noun_entry *entries;
 };
-
-static bool is_swarm(const struct vr_noun *noun)
-{
-    return !strcmp(noun->name, "swarm");
-}
-
-static const struct vr_noun *noun_of(const struct vr_cli *cli)
-{
-    return cli->command->arg;
-}
-
-/* What stands for several objects on the command line: a filter for swarms, else a name. */
-static int select_objects(struct vr_cli *cli, struct vr_api *api, const struct values *v, int argc,
-                          char **argv, json_t **out, struct vr_err *err)
-{
-    const struct vr_noun *noun = noun_of(cli);
-    vr_auto_json json_t *list = json_array();
-
-    for (int i = 0; i < argc; i++) {
-        vr_auto_json json_t *found = NULL;
-        int r = is_swarm(noun) ? vr_swarms_need(api, argv[i], &v->exclude, &found, err)
-                               : vr_noun_get(api, noun, argv[i], &found, err);
-
-        if (r < 0)
-            return r;
-        if (json_is_array(found))
-            json_array_extend(list, found);
-        else
-            json_array_append(list, found);
-    }
-    *out = vr_take(list);
-    return 0;
-}
-
-static bool is_shown(const struct vr_cli *cli, const struct vr_column *column)
-{
-    return !column->wide || cli->out.format == VR_OUT_WIDE;
-}
-
-static int print_names(const struct vr_noun *noun, const json_t *list, struct vr_err *err)
-{
-    vr_auto_buf struct vr_buf text = VR_BUF(VR_OUT_BYTES);
-    const json_t *object;
-    size_t i;
-
-    json_array_foreach (list, i, object) {
-        vr_auto_free char *label = vr_noun_label(noun, object);
-
-        vr_buf_addf(&text, "%s\n", label);
-    }
-    return vr_out_flush(&text, err);
-}
-
-static int print_table(const struct vr_cli *cli, const struct vr_noun *noun, const json_t *list,
-                       struct vr_err *err)
-{
-    VR_OWNED(vr_table_free) struct vr_table *table = NULL;
-    vr_auto_buf struct vr_buf text = VR_BUF(VR_OUT_BYTES);
-    const char *titles[VR_TABLE_COLUMNS_MAX];
-    const json_t *object;
-    size_t n = 0, i;
-
-    for (i = 0; i < noun->column_count; i++) {
-        if (is_shown(cli, &noun->columns[i]))
-            titles[n++] = noun->columns[i].title;
-    }
-    table = vr_table_new(titles, n);
-    for (i = n = 0; i < noun->column_count; i++) {
-        if (is_shown(cli, &noun->columns[i]) && noun->columns[i].state)
-            vr_table_mark_state(table, n);
-        n += is_shown(cli, &noun->columns[i]);
-    }
-    json_array_foreach (list, i, object) {
-        for (size_t c = 0; c < noun->column_count; c++) {
-            vr_auto_free char *cell = NULL;
-
-            if (!is_shown(cli, &noun->columns[c]))
-                continue;
-            cell = vr_noun_cell(object, noun->columns[c].field);
-            vr_table_add(table, cell);
-        }
-    }
-    vr_table_write(table, cli->out.colour, &text);
-    return vr_out_flush(&text, err);
-}
-
-/* The objects whose label contains the pattern. */
-static int search(const struct vr_noun *noun, const char *pattern, json_t **list,
-                  struct vr_err *err)
-{
-    json_t *found = json_array();
-    json_t *object;
-    regex_t regex;
-    size_t i;
-
-    if (regcomp(&regex, pattern, REG_EXTENDED | REG_ICASE | REG_NOSUB)) {
-        json_decref(found);
-        return vr_fail(err, VR_INVALID, "pattern '%s' is not a regular expression", pattern);
-    }
-    json_array_foreach (*list, i, object) {
-        vr_auto_free char *label = vr_noun_label(noun, object);
-        vr_auto_free char *app = vr_noun_cell(object, "app");
-
-        if (!regexec(&regex, label, 0, NULL, 0) || !regexec(&regex, app, 0, NULL, 0))
-            json_array_append(found, object);
-    }
-    regfree(&regex);
-    json_decref(*list);
-    *list = found;
-    return 0;
-}
-
-static int run_list(struct vr_cli *cli, const void *opts, int argc, char **argv, struct vr_err *err)
-{
-    const struct values *v = opts;
-    const struct vr_noun *noun = noun_of(cli);
-    vr_auto_json json_t *list = NULL;
-    struct vr_api *api;
-    int r = vr_cli_api(cli, &api, err);
-
-    if (r < 0)
-        return r;
-    if (is_swarm(noun))
-        r = vr_swarms_find(api, argc ? argv[0] : "", &v->exclude, &list, err);
-    else
-        r = vr_api_list(api, noun->path, NULL, &list, err);
-    if (r >= 0 && argc && !is_swarm(noun))
-        r = search(noun, argv[0], &list, err);
-    if (r < 0)
-        return r;
-    if (cli->out.format == VR_OUT_JSON || cli->out.format == VR_OUT_YAML)
-        return vr_out_value(&cli->out, list, err);
-    if (cli->out.format == VR_OUT_NAME || cli->out.quiet)
-        return print_names(noun, list, err);
-    if (!json_array_size(list)) {
-        vr_say(&cli->out, argc ? "No %s matches '%s'." : "There is no %s yet.", noun->name,
-               argc ? argv[0] : "");
-        return 0;
-    }
-    return print_table(cli, noun, list, err);
-}
-
-/* `key  value`, and a text of several lines indented below its key. */
-static void add_field(struct vr_buf *out, const char *key, const json_t *value)
-{
-    vr_auto_json json_t *wrap = json_object();
-    vr_auto_free char *text = NULL;
-    size_t n;
-
-    json_object_set(wrap, "v", (json_t *)value);
-    if (json_is_object(value) && json_object_size(value))
-        text = vr_yaml_dump(value);
-    else
-        text = vr_noun_cell(wrap, "v");
-    n = strlen(text);
-    while (n && text[n - 1] == '\n')
-        text[--n] = '\0';
-    if (!n)
-        return;
-    if (!strchr(text, '\n') && !json_is_object(value)) {
-        vr_buf_addf(out, "%-20s %s\n", key, text);
-        return;
-    }
-    vr_buf_addf(out, "%s\n", key);
-    for (const char *at = text; *at;) {
-        size_t len = strcspn(at, "\n");
-
-        vr_buf_addf(out, "    %.*s\n", (int)len, at);
-        at += len + (at[len] == '\n');
-    }
-}
-
-static int run_show(struct vr_cli *cli, const void *opts, int argc, char **argv, struct vr_err *err)
-{
-    vr_auto_json json_t *list = NULL;
-    vr_auto_buf struct vr_buf text = VR_BUF(VR_OUT_BYTES);
-    struct vr_api *api;
-    json_t *object, *value;
-    const char *key;
-    size_t i;
-    int r = vr_cli_api(cli, &api, err);
-
-    if (r >= 0)
-        r = select_objects(cli, api, opts, argc, argv, &list, err);
-    if (r < 0)
-        return r;
-    if (cli->out.format == VR_OUT_JSON || cli->out.format == VR_OUT_YAML)
-        return vr_out_value(&cli->out, json_array_size(list) == 1 ? json_array_get(list, 0) : list,
-                            err);
-    if (cli->out.format == VR_OUT_NAME)
-        return print_names(noun_of(cli), list, err);
-    json_array_foreach (list, i, object) {
-        vr_buf_add(&text, i ? "\n" : "");
-        json_object_foreach (object, key, value)
-            add_field(&text, key, value);
-    }
-    return vr_out_flush(&text, err);
-}
-
-/* FIELD=VALUE: a field of the table means what its option means, any other is read as YAML. */
-static int assign(struct vr_api *api, const struct vr_noun *noun, const char *text, json_t *body,
-                  struct vr_err *err)
-{
-    const char *eq = strchr(text, '=');
-    vr_auto_free char *name = NULL;
-    const struct vr_field *field;
-    json_t *value = NULL;
-    int r;
-
-    if (!eq || eq == text)
-        return vr_fail(err, VR_INVALID, "'%s' is not FIELD=VALUE", text);
-    name = vr_strndup(text, (size_t)(eq - text));
-    field = vr_noun_field(noun, name);
-    r = field ? vr_noun_value(api, field, eq + 1, &value, err)
-              : vr_yaml_resolve(vr_str(eq + 1), &value, err);
-    if (r < 0)
-        return r;
-    vr_json_set(body, field ? field->name : name, value);
-    return 0;
-}
-
-static int fill_body(struct vr_api *api, const struct vr_noun *noun, const struct values *v,
-                     json_t *body, struct vr_err *err)
-{
-    int r = 0;
-
-    for (size_t i = 0; i < noun->field_count && r >= 0; i++) {
-        json_t *value = NULL;
-
-        if (!v->fields[i])
-            continue;
-        r = vr_noun_value(api, &noun->fields[i], v->fields[i], &value, err);
-        if (r >= 0)
-            vr_json_set(body, noun->fields[i].name, value);
-    }
-    for (size_t i = 0; i < v->set.count && r >= 0; i++)
-        r = assign(api, noun, v->set.items[i], body, err);
-    return r;
-}
-
-/* Put --env and --unset-env into the environment that `body`, or else the object, has. */
-static int merge_env(const struct values *v, const json_t *object, json_t *body, struct vr_err *err)
-{
-    const char *text = json_string_value(json_object_get(body, "env_yaml"));
-    vr_auto_json json_t *env = NULL;
-    vr_auto_free char *yaml = NULL;
-    int r;
-
-    if (!v->env.count && !v->unset_env.count)
-        return 0;
-    if (!text)
-        text = json_string_value(json_object_get(object, "env_yaml"));
-    r = vr_yaml_parse(vr_str(text ? text : ""), &env, err);
-    if (r < 0)
-        return vr_fail_in(err, r, "env_yaml");
-    if (!json_is_object(env)) {
-        json_decref(env);
-        env = json_object();
-    }
-    for (size_t i = 0; i < v->env.count; i++) {
-        const char *eq = strchr(v->env.items[i], '=');
-        vr_auto_free char *key =
-            eq ? vr_strndup(v->env.items[i], (size_t)(eq - v->env.items[i])) : NULL;
-
-        if (!key || !vr_env_is_key(key))
-            return vr_fail(err, VR_INVALID, "'%s' is not KEY=VALUE", v->env.items[i]);
-        vr_json_set(env, key, json_string(eq + 1));
-    }
-    for (size_t i = 0; i < v->unset_env.count; i++)
-        json_object_del(env, v->unset_env.items[i]);
-    yaml = vr_yaml_dump(env);
-    vr_json_set(body, "env_yaml", json_string(yaml));
-    return 0;
-}
-
-/* Tell of what was made or changed: the object itself if a format was asked for. */
-static int report(struct vr_cli *cli, struct vr_api *api, const char *path, const char *what,
-                  struct vr_err *err)
-{
-    const struct vr_noun *noun = noun_of(cli);
-    vr_auto_json json_t *object = NULL;
-    vr_auto_free char *label = NULL;
-    int r = vr_api_get(api, path, &object, err);
-
-    if (r < 0)
-        return r;
-    label = vr_noun_label(noun, object);
-    if (cli->out.format == VR_OUT_JSON || cli->out.format == VR_OUT_YAML)
-        return vr_out_value(&cli->out, object, err);
-    if (cli->out.format == VR_OUT_NAME) {
-        puts(label);
-        return 0;
-    }
-    vr_say(&cli->out, "%s %s %s", noun->name, label, what);
-    if (is_swarm(noun) && !strcmp(what, "added"))
-        vr_say(&cli->out, "Start it with: vr swarm %s TAG --wait", label);
-    if (is_swarm(noun) && !strcmp(what, "changed"))
-        vr_say(&cli->out, "It acts with the next rollout: vr swarm %s - --plan", label);
-    return 0;
-}
-
-static int add_positionals(struct vr_api *api, const struct vr_noun *noun, char **argv,
-                           json_t *body, struct vr_err *err)
-{
-    const char *at = noun->added;
-
-    for (int i = 0; *at; i++) {
-        size_t n = strcspn(at, " ");
-        vr_auto_free char *name = vr_strndup(at, n);
-        const struct vr_field *field = vr_noun_field(noun, name);
-        json_t *value = NULL;
-        int r = field ? vr_noun_value(api, field, argv[i], &value, err) : 0;
-
-        if (r < 0)
-            return r;
-        vr_json_set(body, name, field ? value : json_string(argv[i]));
-        at += n + (at[n] == ' ');
-    }
-    return 0;
-}
-
-static int count_words(const char *text)
-{
-    int n = *text != '\0';
-
-    for (; *text; text++)
-        n += *text == ' ';
-    return n;
-}
-
-static int run_add(struct vr_cli *cli, const void *opts, int argc, char **argv, struct vr_err *err)
-{
-    const struct vr_noun *noun = noun_of(cli);
-    vr_auto_json json_t *body = json_object();
-    vr_auto_free char *path = NULL;
-    struct vr_api *api;
-    int named = count_words(noun->added);
-    int r = vr_cli_api(cli, &api, err);
-
-    if (r >= 0)
-        r = add_positionals(api, noun, argv, body, err);
-    if (r >= 0)
-        r = fill_body(api, noun, opts, body, err);
-    for (int i = named; i < argc && r >= 0; i++)
-        r = assign(api, noun, argv[i], body, err);
-    if (r >= 0)
-        r = merge_env(opts, NULL, body, err);
-    if (r < 0)
-        return r;
-    if (is_swarm(noun) && !json_object_get(body, "config_ingredients"))
-        vr_json_set(body, "config_ingredients", json_array());
-    r = vr_api_create(api, noun->path, body, &path, err);
-    return r < 0 ? r : report(cli, api, path, "added", err);
-}
-
-static int patch(struct vr_cli *cli, struct vr_api *api, const struct values *v,
-                 const json_t *object, const json_t *common, struct vr_err *err)
-{
-    vr_auto_json json_t *body = json_deep_copy(common);
-    const char *uri;
-    int r = vr_json_get_str(object, "resource_uri", &uri, err);
-
-    if (r >= 0)
-        r = merge_env(v, object, body, err);
-    if (r >= 0)
-        r = vr_api_send(api, "PATCH", uri, body, NULL, err);
-    if (r >= 0)
-        r = report(cli, api, uri, "changed", err);
-    return r;
-}
-
-static int run_set(struct vr_cli *cli, const void *opts, int argc, char **argv, struct vr_err *err)
-{
-    const struct values *v = opts;
-    const struct vr_noun *noun = noun_of(cli);
-    vr_auto_json json_t *body = json_object();
-    vr_auto_json json_t *list = NULL;
-    struct vr_api *api;
-    json_t *object;
-    size_t i;
-    int r = vr_cli_api(cli, &api, err);
-
-    if (r >= 0)
-        r = fill_body(api, noun, v, body, err);
-    for (int a = 1; a < argc && r >= 0; a++)
-        r = assign(api, noun, argv[a], body, err);
-    if (r < 0)
-        return r;
-    if (!json_object_size(body) && !v->env.count && !v->unset_env.count)
-        return vr_fail(err, VR_INVALID, "nothing to set; see: vr %s set --help", noun->name);
-    r = select_objects(cli, api, v, 1, argv, &list, err);
-    if (r >= 0 && is_swarm(noun))
-        r = vr_swarms_confirm(&cli->out, list, v->yes, "Change", err);
-    if (r <= 0)
-        return r < 0 || !is_swarm(noun) ? r : VR_EXIT_FAILED;
-    json_array_foreach (list, i, object) {
-        r = patch(cli, api, v, object, body, err);
-        if (r < 0)
-            return r;
-    }
-    return 0;
-}
-
-static int confirm_removal(struct vr_cli *cli, const struct values *v, const json_t *list,
-                           struct vr_err *err)
-{
-    const struct vr_noun *noun = noun_of(cli);
-    vr_auto_free char *label = vr_noun_label(noun, json_array_get(list, 0));
-    vr_auto_free char *question = NULL;
-
-    if (json_array_size(list) == 1)
-        question = vr_strf("Remove %s %s?", noun->name, label);
-    else
-        question = vr_strf("Remove %zu %ss?", json_array_size(list), noun->name);
-    if (is_swarm(noun))
-        vr_swarms_preview(&cli->out, list);
-    return vr_out_confirm(&cli->out, v->yes, question, err);
-}
-
-static int run_rm(struct vr_cli *cli, const void *opts, int argc, char **argv, struct vr_err *err)
-{
-    const struct vr_noun *noun = noun_of(cli);
-    vr_auto_json json_t *list = NULL;
-    struct vr_api *api;
-    json_t *object;
-    size_t i;
-    int r = vr_cli_api(cli, &api, err);
-
-    if (r >= 0)
-        r = select_objects(cli, api, opts, argc, argv, &list, err);
-    if (r >= 0)
-        r = confirm_removal(cli, opts, list, err);
-    if (r <= 0)
-        return r < 0 ? r : VR_EXIT_FAILED;
-    json_array_foreach (list, i, object) {
-        vr_auto_free char *label = vr_noun_label(noun, object);
-        const char *uri;
-
-        r = vr_json_get_str(object, "resource_uri", &uri, err);
-        if (r >= 0)
-            r = vr_api_send(api, "DELETE", uri, NULL, NULL, err);
-        if (r < 0)
-            return vr_fail_in(err, r, "%s %s", noun->name, label);
-        vr_say(&cli->out, "%s %s removed", noun->name, label);
-    }
-    return 0;
-}
 
 /* Options of add and set: fields first, then what all nouns have; --exclude and --yes are last. */
 static void make_opts(struct noun_entry *e, const struct vr_noun *noun)
@@ -519,7 +56,7 @@ static void make_opts(struct noun_entry *e, const struct vr_noun *noun)
         e->opts[e->opt_count++] = (struct vr_opt){
             .name = name,
             .type = VR_OPT_TEXT,
-            .offset = offsetof(struct values, fields) + i * sizeof(const char *),
+            .offset = offsetof(struct vr_noun_values, fields) + i * sizeof(const char *),
             .value = f->value,
             .help = f->help,
         };
@@ -529,7 +66,7 @@ static void make_opts(struct noun_entry *e, const struct vr_noun *noun)
         e->opts[e->opt_count++] = opt_env;
         e->opts[e->opt_count++] = opt_unset;
     }
-    if (is_swarm(noun))
+    if (vr_noun_is_swarm(noun))
         e->opts[e->opt_count++] = opt_exclude;
     e->opts[e->opt_count++] = opt_yes;
 }
@@ -551,91 +88,79 @@ static char *added_args(const struct vr_noun *noun)
     return text;
 }
 
+enum verb { LIST, SHOW, ADD, SET, RM };
+
+static const struct {
+    const char *name;
+    const char *summary; /* before "apps" or "an app" */
+    const char *args;    /* NULL: made from what `add` wants */
+    const char *swarm_args;
+    int min_args, max_args;
+    vr_command_fn run;
+} verbs[VERBS] = {
+    [LIST] = {"list ls", "List", "[PATTERN]", "[FILTER]", 0, 1, vr_noun_list_run},
+    [SHOW] = {"show", "Show all of", "NAME…", "FILTER…", 1, -1, vr_noun_show_run},
+    [ADD] = {"add create", "Add", NULL, NULL, 0, -1, vr_noun_add_run},
+    [SET] = {"set", "Change", "NAME [FIELD=VALUE…]", "FILTER [FIELD=VALUE…]", 1, -1,
+             vr_noun_set_run},
+    [RM] = {"rm remove delete", "Remove", "NAME…", "FILTER…", 1, -1, vr_noun_rm_run},
+};
+
+/* The part of the noun's options that a verb takes. */
+static void set_opts(struct vr_command *c, const struct noun_entry *e, const struct vr_noun *noun,
+                     enum verb verb)
+{
+    size_t swarm = vr_noun_is_swarm(noun); /* has --exclude before the --yes at the end */
+    size_t first = 0, end = e->opt_count;
+
+    switch (verb) {
+    case LIST:
+    case SHOW:
+        first = end - 1 - swarm;
+        end--;
+        break;
+    case ADD:
+        /* What its arguments name comes first in the table, and is no option. */
+        while (first < noun->field_count && strstr(noun->added, noun->fields[first].name))
+            first++;
+        end -= 1 + swarm;
+        break;
+    case SET:
+        end -= !swarm;
+        break;
+    case RM:
+        first = end - 1 - swarm;
+        break;
+    }
+    c->opts = e->opts + first;
+    c->opt_count = end - first;
+    c->opts_size = sizeof(struct vr_noun_values);
+}
+
 static void make_verbs(struct noun_entry *e, const struct vr_noun *noun)
 {
-    const char *thing = is_swarm(noun) ? "FILTER" : "NAME";
-    size_t shared = is_swarm(noun) ? 2 : 1; /* --exclude and --yes */
-    const struct vr_opt *tail = e->opts + e->opt_count - shared;
-    struct vr_command *v = e->verbs;
-    int named = noun->added ? count_words(noun->added) : 0;
-    bool can_set = noun->field_count > 0;
+    const char *article = strchr("aeio", noun->name[0]) ? "an" : "a";
+    vr_auto_free char *many = vr_strf("%ss", noun->name);
+    vr_auto_free char *one = vr_strf("%s %s", article, noun->name);
+    struct vr_command *to = e->verbs;
 
-    const char *a = strchr("aeiou", noun->name[0]) && strcmp(noun->name, "user") ? "an" : "a";
-    /* What the arguments of add name comes first in the table, and is no option of it. */
-    size_t first = 0;
+    for (size_t v = 0; v < VERBS; v++) {
+        const char *args = vr_noun_is_swarm(noun) ? verbs[v].swarm_args : verbs[v].args;
 
-    while (first < noun->field_count && noun->added &&
-           strstr(noun->added, noun->fields[first].name))
-        first++;
-    e->summaries[0] = vr_strf("List %ss", noun->name);
-    e->summaries[1] = vr_strf("Show all of one %s", noun->name);
-    e->summaries[2] = vr_strf("Add %s %s", a, noun->name);
-    e->summaries[3] = vr_strf("Change %s %s", a, noun->name);
-    e->summaries[4] = vr_strf("Remove %s %s", a, noun->name);
-    e->args[0] = vr_strdup(is_swarm(noun) ? "[FILTER]" : "[PATTERN]");
-    e->args[1] = vr_strf("%s…", thing);
-    e->args[2] = noun->added ? added_args(noun) : NULL;
-    e->args[3] = vr_strf("%s [FIELD=VALUE…]", thing);
-    e->args[4] = vr_strf("%s…", thing);
-
-    *v++ = (struct vr_command){"list ls",
-                               e->args[0],
-                               e->summaries[0],
-                               NULL,
-                               tail,
-                               is_swarm(noun) ? 1 : 0,
-                               sizeof(struct values),
-                               0,
-                               1,
-                               .run = run_list,
-                               .arg = noun};
-    *v++ = (struct vr_command){"show",
-                               e->args[1],
-                               e->summaries[1],
-                               NULL,
-                               tail,
-                               is_swarm(noun) ? 1 : 0,
-                               sizeof(struct values),
-                               1,
-                               -1,
-                               .run = run_show,
-                               .arg = noun};
-    if (noun->added)
-        *v++ = (struct vr_command){"add create",
-                                   e->args[2],
-                                   e->summaries[2],
-                                   NULL,
-                                   e->opts,
-                                   e->opt_count - shared,
-                                   sizeof(struct values),
-                                   named,
-                                   -1,
-                                   .run = run_add,
-                                   .arg = noun};
-    if (can_set)
-        *v++ = (struct vr_command){"set",
-                                   e->args[3],
-                                   e->summaries[3],
-                                   NULL,
-                                   e->opts,
-                                   e->opt_count - !is_swarm(noun),
-                                   sizeof(struct values),
-                                   1,
-                                   -1,
-                                   .run = run_set,
-                                   .arg = noun};
-    if (can_set)
-        *v++ = (struct vr_command){"rm remove delete",
-                                   e->args[4],
-                                   e->summaries[4],
-                                   NULL,
-                                   tail,
-                                   shared,
-                                   sizeof(struct values),
-                                   1,
-                                   -1,
-                                   .run = run_rm,
-                                   .arg = noun};
+        if ((v == ADD && !noun->added) || (v >= SET && !noun->field_count))
+            continue;
+        e->args[v] = v == ADD ? added_args(noun) : vr_strdup(args);
+        e->summaries[v] = vr_strf("%s %s", verbs[v].summary, v == LIST ? many : one);
+        *to = (struct vr_command){.name = verbs[v].name,
+                                  .args = e->args[v],
+                                  .summary = e->summaries[v],
+                                  .min_args =
+                                      v == ADD ? vr_noun_added_count(noun) : verbs[v].min_args,
+                                  .max_args = verbs[v].max_args,
+                                  .run = verbs[v].run,
+                                  .arg = noun};
+        set_opts(to++, e, noun, (enum verb)v);
+    }
 }
 
 struct vr_noun_commands *vr_noun_commands_new(void)
