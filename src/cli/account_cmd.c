@@ -158,8 +158,8 @@ static int run_whoami(struct vr_cli *cli, const void *opts, int argc, char **arg
         return r;
     if (cli->out.format == VR_OUT_JSON || cli->out.format == VR_OUT_YAML)
         return vr_out_value(&cli->out, answer, err);
-    name = vr_noun_cell(answer, "username");
-    role = vr_noun_cell(answer, "role");
+    name = vr_cli_noun_cell(answer, "username");
+    role = vr_cli_noun_cell(answer, "role");
     if (cli->out.format == VR_OUT_NAME || cli->out.quiet)
         printf("%s\n", name);
     else
@@ -210,7 +210,7 @@ static int run_token_list(struct vr_cli *cli, const void *opts, int argc, char *
         return vr_out_value(&cli->out, list, err);
     json_array_foreach (list, i, token) {
         for (size_t f = 0; f < VR_COUNT(fields); f++) {
-            vr_auto_free char *cell = vr_noun_cell(token, fields[f]);
+            vr_auto_free char *cell = vr_cli_noun_cell(token, fields[f]);
 
             vr_table_add(table, cell);
         }
@@ -248,10 +248,10 @@ static int password_path(struct vr_api *api, char **out, struct vr_err *err)
     if (r >= 0)
         r = vr_json_get_str(me, "username", &name, err);
     if (r >= 0)
-        r = vr_noun_get(api, vr_noun_find("user"), name, &user, err);
+        r = vr_cli_noun_get(api, vr_cli_noun_find("user"), name, &user, err);
     if (r < 0)
         return r;
-    id = vr_noun_cell(user, "id");
+    id = vr_cli_noun_cell(user, "id");
     *out = vr_strf("/api/v1/user/%s/password/", id);
     return 0;
 }

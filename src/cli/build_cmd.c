@@ -61,13 +61,13 @@ static int outcome(struct vr_cli *cli, struct vr_api *api, const char *id, struc
 {
     vr_auto_json json_t *build = NULL;
     vr_auto_free char *status = NULL, *app = NULL, *tag = NULL;
-    int r = vr_noun_get(api, vr_noun_find("build"), id, &build, err);
+    int r = vr_cli_noun_get(api, vr_cli_noun_find("build"), id, &build, err);
 
     if (r < 0)
         return r;
-    status = vr_noun_cell(build, "status");
-    app = vr_noun_cell(build, "app");
-    tag = vr_noun_cell(build, "tag");
+    status = vr_cli_noun_cell(build, "status");
+    app = vr_cli_noun_cell(build, "app");
+    tag = vr_cli_noun_cell(build, "tag");
     vr_say(&cli->out, "build %s of %s %s: %s", id, app, tag, status);
     return strcmp(status, "success") ? VR_EXIT_FAILED : VR_EXIT_OK;
 }
@@ -78,7 +78,7 @@ static int start_build(struct vr_api *api, const char *app, const char *tag, cha
 {
     vr_auto_free char *uri = NULL, *path = NULL, *trigger = NULL;
     vr_auto_json json_t *body = NULL, *made = NULL;
-    int r = vr_noun_uri(api, vr_noun_find("app"), app, &uri, err);
+    int r = vr_cli_noun_uri(api, vr_cli_noun_find("app"), app, &uri, err);
 
     if (r < 0)
         return r;
@@ -93,7 +93,7 @@ static int start_build(struct vr_api *api, const char *app, const char *tag, cha
     trigger = vr_strf("%sbuild/", path);
     r = vr_api_send(api, "POST", trigger, NULL, NULL, err);
     if (r >= 0)
-        *out_id = vr_noun_cell(made, "id");
+        *out_id = vr_cli_noun_cell(made, "id");
     return r;
 }
 
@@ -137,8 +137,8 @@ static int build_each(struct vr_cli *cli, struct vr_api *api, const json_t *swar
     size_t i;
 
     json_array_foreach (swarms, i, swarm) {
-        vr_auto_free char *app = vr_noun_cell(swarm, "app_name");
-        vr_auto_free char *tag = vr_noun_cell(swarm, "version");
+        vr_auto_free char *app = vr_cli_noun_cell(swarm, "app_name");
+        vr_auto_free char *tag = vr_cli_noun_cell(swarm, "version");
         vr_auto_free char *key = vr_strf("%s %s", app, tag);
         vr_auto_free char *id = NULL;
         int r;

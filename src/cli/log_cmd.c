@@ -100,8 +100,8 @@ static struct source *make_sources(const struct vr_cli *cli, const json_t *procs
 
     json_array_foreach (procs, i, proc) {
         vr_auto_free char *id = vr_procs_id(proc);
-        vr_auto_free char *host = vr_noun_cell(proc, "host");
-        vr_auto_free char *port = vr_noun_cell(proc, "port");
+        vr_auto_free char *host = vr_cli_noun_cell(proc, "host");
+        vr_auto_free char *port = vr_cli_noun_cell(proc, "port");
 
         sources[i] = (struct source){
             .cli = cli,
@@ -208,10 +208,10 @@ static int run_logs(struct vr_cli *cli, const void *opts, int argc, char **argv,
 static int show_event(const struct vr_cli *cli, const json_t *event, struct vr_err *err)
 {
     vr_auto_buf struct vr_buf out = VR_BUF(VR_OUT_BYTES);
-    vr_auto_free char *time = vr_noun_cell(event, "time");
-    vr_auto_free char *title = vr_noun_cell(event, "title");
-    vr_auto_free char *message = vr_noun_cell(event, "message");
-    vr_auto_free char *user = vr_noun_cell(event, "user.username");
+    vr_auto_free char *time = vr_cli_noun_cell(event, "time");
+    vr_auto_free char *title = vr_cli_noun_cell(event, "title");
+    vr_auto_free char *message = vr_cli_noun_cell(event, "message");
+    vr_auto_free char *user = vr_cli_noun_cell(event, "user.username");
 
     if (cli->out.format == VR_OUT_JSON) {
         vr_auto_free char *json = vr_json_dump(event);

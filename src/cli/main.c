@@ -45,13 +45,13 @@ struct tree {
     size_t count;
 };
 
-static void add_own(struct tree *t, const struct vr_noun_commands *nouns)
+static void add_own(struct tree *t, const struct vr_cli_noun_commands *nouns)
 {
     size_t merged = 0;
 
     for (size_t i = 0; i < VR_COUNT(tables); i++) {
         for (const struct vr_command *c = tables[i]; c->name; c++) {
-            const struct vr_command *verbs = vr_noun_commands_verbs(nouns, c->name);
+            const struct vr_command *verbs = vr_cli_noun_commands_verbs(nouns, c->name);
             struct vr_command *to = &t->commands[t->count++];
 
             *to = *c;
@@ -61,7 +61,7 @@ static void add_own(struct tree *t, const struct vr_noun_commands *nouns)
     }
 }
 
-static void add_nouns(struct tree *t, const struct vr_noun_commands *nouns)
+static void add_nouns(struct tree *t, const struct vr_cli_noun_commands *nouns)
 {
     static const struct {
         const char *name;
@@ -83,13 +83,14 @@ static void add_nouns(struct tree *t, const struct vr_noun_commands *nouns)
         t->commands[t->count++] =
             (struct vr_command){.name = rest[i].name,
                                 .summary = rest[i].summary,
-                                .subs = vr_noun_commands_verbs(nouns, rest[i].name)};
+                                .subs = vr_cli_noun_commands_verbs(nouns, rest[i].name)};
     }
 }
 
 int main(int argc, char **argv)
 {
-    VR_OWNED(vr_noun_commands_free) struct vr_noun_commands *nouns = vr_noun_commands_new();
+    VR_OWNED(vr_cli_noun_commands_free)
+    struct vr_cli_noun_commands *nouns = vr_cli_noun_commands_new();
     struct tree tree = {.count = 0};
     struct vr_command root = {.name = "vr",
                               .summary = "Velociraptor, a platform for your own hosts",

@@ -18,11 +18,11 @@
 #define URI_BYTES  4096u
 #define CELL_BYTES 4096u
 
-const struct vr_noun *vr_noun_find(const char *name)
+const struct vr_cli_noun *vr_cli_noun_find(const char *name)
 {
-    for (size_t i = 0; i < vr_noun_count; i++) {
-        if (vr_streq(vr_nouns[i].name, name))
-            return &vr_nouns[i];
+    for (size_t i = 0; i < vr_cli_noun_count; i++) {
+        if (vr_streq(vr_cli_nouns[i].name, name))
+            return &vr_cli_nouns[i];
     }
     return NULL;
 }
@@ -37,7 +37,7 @@ static bool same_name(const char *a, const char *b)
     return *a == *b;
 }
 
-const struct vr_field *vr_noun_field(const struct vr_noun *noun, const char *name)
+const struct vr_field *vr_cli_noun_field(const struct vr_cli_noun *noun, const char *name)
 {
     for (size_t i = 0; i < noun->field_count; i++) {
         const struct vr_field *f = &noun->fields[i];
@@ -53,14 +53,14 @@ static bool is_number(const char *text)
     return vr_str_is_made_of(text, "0123456789", 1, 18);
 }
 
-static char *object_path(const struct vr_noun *noun, const char *key)
+static char *object_path(const struct vr_cli_noun *noun, const char *key)
 {
     vr_auto_free char *encoded = vr_uri_encode(key);
 
     return vr_strf("%s%s/", noun->path, encoded);
 }
 
-static int get_by_path(struct vr_api *api, const struct vr_noun *noun, const char *path,
+static int get_by_path(struct vr_api *api, const struct vr_cli_noun *noun, const char *path,
                        const char *name, json_t **out, struct vr_err *err)
 {
     int r = vr_api_get(api, path, out, err);
@@ -71,7 +71,7 @@ static int get_by_path(struct vr_api *api, const struct vr_noun *noun, const cha
 }
 
 /* The only object whose label is `name`. */
-static int get_by_label(struct vr_api *api, const struct vr_noun *noun, const char *name,
+static int get_by_label(struct vr_api *api, const struct vr_cli_noun *noun, const char *name,
                         json_t **out, struct vr_err *err)
 {
     vr_auto_json json_t *list = NULL;
@@ -82,7 +82,7 @@ static int get_by_label(struct vr_api *api, const struct vr_noun *noun, const ch
     if (r < 0)
         return r;
     json_array_foreach (list, i, object) {
-        vr_auto_free char *label = vr_noun_label(noun, object);
+        vr_auto_free char *label = vr_cli_noun_label(noun, object);
 
         if (!vr_streq(label, name))
             continue;
@@ -97,8 +97,8 @@ static int get_by_label(struct vr_api *api, const struct vr_noun *noun, const ch
     return 0;
 }
 
-int vr_noun_get(struct vr_api *api, const struct vr_noun *noun, const char *name, json_t **out,
-                struct vr_err *err)
+int vr_cli_noun_get(struct vr_api *api, const struct vr_cli_noun *noun, const char *name,
+                    json_t **out, struct vr_err *err)
 {
     vr_auto_free char *path = NULL;
 
@@ -111,8 +111,8 @@ int vr_noun_get(struct vr_api *api, const struct vr_noun *noun, const char *name
     return get_by_label(api, noun, name, out, err);
 }
 
-int vr_noun_uri(struct vr_api *api, const struct vr_noun *noun, const char *name, char **out,
-                struct vr_err *err)
+int vr_cli_noun_uri(struct vr_api *api, const struct vr_cli_noun *noun, const char *name,
+                    char **out, struct vr_err *err)
 {
     vr_auto_json json_t *object = NULL;
     const char *uri = NULL;
@@ -134,11 +134,11 @@ int vr_noun_uri(struct vr_api *api, const struct vr_noun *noun, const char *name
     return r;
 }
 
-char *vr_noun_label(const struct vr_noun *noun, const json_t *object)
+char *vr_cli_noun_label(const struct vr_cli_noun *noun, const json_t *object)
 {
     if (!strcmp(noun->name, "swarm"))
         return vr_swarm_name(object);
-    return vr_noun_cell(object, noun->label);
+    return vr_cli_noun_cell(object, noun->label);
 }
 
 /* The last part of a URI of the API; what follows the last slash but the closing one. */
@@ -182,7 +182,7 @@ static void add_cell(struct vr_buf *out, const json_t *value)
     }
 }
 
-char *vr_noun_cell(const json_t *object, const char *field)
+char *vr_cli_noun_cell(const json_t *object, const char *field)
 {
     vr_auto_buf struct vr_buf out = VR_BUF(CELL_BYTES);
     const json_t *value = object;
@@ -241,7 +241,7 @@ static int each_part(const char *text, json_t *list, struct vr_api *api, const c
         if (!n)
             continue;
         if (noun) {
-            r = vr_noun_uri(api, vr_noun_find(noun), part, &uri, err);
+            r = vr_cli_noun_uri(api, vr_cli_noun_find(noun), part, &uri, err);
             if (r < 0)
                 return r;
             vr_json_push(list, json_string(uri));
@@ -256,8 +256,8 @@ static int each_part(const char *text, json_t *list, struct vr_api *api, const c
     return 0;
 }
 
-int vr_noun_value(struct vr_api *api, const struct vr_field *field, const char *text, json_t **out,
-                  struct vr_err *err)
+int vr_cli_noun_value(struct vr_api *api, const struct vr_field *field, const char *text,
+                      json_t **out, struct vr_err *err)
 {
     vr_auto_json json_t *list = NULL;
     vr_auto_free char *uri = NULL;
@@ -288,7 +288,7 @@ int vr_noun_value(struct vr_api *api, const struct vr_field *field, const char *
             *out = json_null();
             return 0;
         }
-        r = vr_noun_uri(api, vr_noun_find(field->ref), text, &uri, err);
+        r = vr_cli_noun_uri(api, vr_cli_noun_find(field->ref), text, &uri, err);
         if (r >= 0)
             *out = json_string(uri);
         return r;

@@ -35,7 +35,7 @@ struct vr_column {
     bool state;
 };
 
-struct vr_noun {
+struct vr_cli_noun {
     const char *name;  /* "app" */
     const char *path;  /* "/api/v1/apps/" */
     const char *key;   /* in its URI: "name" or "id" */
@@ -47,42 +47,42 @@ struct vr_noun {
     size_t column_count;
 };
 
-#define VR_NOUN_FIELDS_MAX 32u
+#define VR_CLI_NOUN_FIELDS_MAX 32u
 
-extern const struct vr_noun vr_nouns[];
-extern const size_t vr_noun_count;
+extern const struct vr_cli_noun vr_cli_nouns[];
+extern const size_t vr_cli_noun_count;
 
 /** The noun of a name, NULL if there is none. */
-const struct vr_noun *vr_noun_find(const char *name);
+const struct vr_cli_noun *vr_cli_noun_find(const char *name);
 
 /** The field of a name (as the API or the options have it), NULL if there is none. */
-const struct vr_field *vr_noun_field(const struct vr_noun *noun, const char *name);
+const struct vr_field *vr_cli_noun_field(const struct vr_cli_noun *noun, const char *name);
 
 /**
  * Find one object by key, label, URI, or for swarms `<app>-<config>-<proc>`.
  * Returns -VR_NOT_FOUND with the noun and the name, -VR_EXISTS if several have that label.
  */
 VR_MUST_USE
-int vr_noun_get(struct vr_api *api, const struct vr_noun *noun, const char *name, json_t **out,
-                struct vr_err *err);
+int vr_cli_noun_get(struct vr_api *api, const struct vr_cli_noun *noun, const char *name,
+                    json_t **out, struct vr_err *err);
 
 /** The URI of an object by name; given, free(). One of a noun keyed by name is not looked up. */
 VR_MUST_USE
-int vr_noun_uri(struct vr_api *api, const struct vr_noun *noun, const char *name, char **out,
-                struct vr_err *err);
+int vr_cli_noun_uri(struct vr_api *api, const struct vr_cli_noun *noun, const char *name,
+                    char **out, struct vr_err *err);
 
 /** What people call an object: its label or key; given. */
-char *vr_noun_label(const struct vr_noun *noun, const json_t *object);
+char *vr_cli_noun_label(const struct vr_cli_noun *noun, const json_t *object);
 
 /** The text of a field for a table cell; given, "" if it is absent. */
-char *vr_noun_cell(const json_t *object, const char *field);
+char *vr_cli_noun_cell(const json_t *object, const char *field);
 
 /**
  * Turn the text of an assignment into the value that the API wants: numbers, references looked up,
  * YAML from text.
  */
 VR_MUST_USE
-int vr_noun_value(struct vr_api *api, const struct vr_field *field, const char *text, json_t **out,
-                  struct vr_err *err);
+int vr_cli_noun_value(struct vr_api *api, const struct vr_field *field, const char *text,
+                      json_t **out, struct vr_err *err);
 
 #endif

@@ -15,19 +15,19 @@
 #define VERBS 5
 
 static const struct vr_opt opt_set = {"set",         0,
-                                      VR_OPT_LIST,   offsetof(struct vr_noun_values, set),
+                                      VR_OPT_LIST,   offsetof(struct vr_cli_noun_values, set),
                                       "FIELD=VALUE", "any field of the API"};
 static const struct vr_opt opt_env = {"env",       'e',
-                                      VR_OPT_LIST, offsetof(struct vr_noun_values, env),
+                                      VR_OPT_LIST, offsetof(struct vr_cli_noun_values, env),
                                       "KEY=VALUE", "set one variable of its environment"};
 static const struct vr_opt opt_unset = {"unset-env", 0,
-                                        VR_OPT_LIST, offsetof(struct vr_noun_values, unset_env),
+                                        VR_OPT_LIST, offsetof(struct vr_cli_noun_values, unset_env),
                                         "KEY",       "remove one variable of its environment"};
 static const struct vr_opt opt_exclude = {"exclude",   'x',
-                                          VR_OPT_LIST, offsetof(struct vr_noun_values, exclude),
+                                          VR_OPT_LIST, offsetof(struct vr_cli_noun_values, exclude),
                                           "PATTERN",   "leave out swarms whose name contains it"};
 static const struct vr_opt opt_yes = {
-    "yes", 'y', VR_OPT_FLAG, offsetof(struct vr_noun_values, yes), NULL, "do not ask"};
+    "yes", 'y', VR_OPT_FLAG, offsetof(struct vr_cli_noun_values, yes), NULL, "do not ask"};
 
 struct noun_entry {
     struct vr_opt *opts; /* of add and set; those of rm and list are its tail */
@@ -37,14 +37,14 @@ struct noun_entry {
     struct vr_command verbs[VERBS + 1];
 };
 
-struct vr_noun_commands {
+struct vr_cli_noun_commands {
     struct noun_entry *entries;
 };
 
 /* Options of add and set: fields first, then what all nouns have; --exclude and --yes are last. */
-static void make_opts(struct noun_entry *e, const struct vr_noun *noun)
+static void make_opts(struct noun_entry *e, const struct vr_cli_noun *noun)
 {
-    bool has_env = vr_noun_field(noun, "env_yaml") != NULL;
+    bool has_env = vr_cli_noun_field(noun, "env_yaml") != NULL;
 
     e->opts = vr_alloc_array(noun->field_count + VERBS + 1, sizeof(e->opts[0]));
     for (size_t i = 0; i < noun->field_count; i++) {
@@ -56,7 +56,7 @@ static void make_opts(struct noun_entry *e, const struct vr_noun *noun)
         e->opts[e->opt_count++] = (struct vr_opt){
             .name = name,
             .type = VR_OPT_TEXT,
-            .offset = offsetof(struct vr_noun_values, fields) + i * sizeof(const char *),
+            .offset = offsetof(struct vr_cli_noun_values, fields) + i * sizeof(const char *),
             .value = f->value,
             .help = f->help,
         };
@@ -66,12 +66,12 @@ static void make_opts(struct noun_entry *e, const struct vr_noun *noun)
         e->opts[e->opt_count++] = opt_env;
         e->opts[e->opt_count++] = opt_unset;
     }
-    if (vr_noun_is_swarm(noun))
+    if (vr_cli_noun_is_swarm(noun))
         e->opts[e->opt_count++] = opt_exclude;
     e->opts[e->opt_count++] = opt_yes;
 }
 
-static char *added_args(const struct vr_noun *noun)
+static char *added_args(const struct vr_cli_noun *noun)
 {
     vr_auto_buf struct vr_buf b = VR_BUF(256);
     char *text = NULL;
@@ -98,19 +98,19 @@ static const struct {
     int min_args, max_args;
     vr_command_fn run;
 } verbs[VERBS] = {
-    [LIST] = {"list ls", "List", "[PATTERN]", "[FILTER]", 0, 1, vr_noun_list_run},
-    [SHOW] = {"show", "Show all of", "NAME…", "FILTER…", 1, -1, vr_noun_show_run},
-    [ADD] = {"add create", "Add", NULL, NULL, 0, -1, vr_noun_add_run},
+    [LIST] = {"list ls", "List", "[PATTERN]", "[FILTER]", 0, 1, vr_cli_noun_list_run},
+    [SHOW] = {"show", "Show all of", "NAME…", "FILTER…", 1, -1, vr_cli_noun_show_run},
+    [ADD] = {"add create", "Add", NULL, NULL, 0, -1, vr_cli_noun_add_run},
     [SET] = {"set", "Change", "NAME [FIELD=VALUE…]", "FILTER [FIELD=VALUE…]", 1, -1,
-             vr_noun_set_run},
-    [RM] = {"rm remove delete", "Remove", "NAME…", "FILTER…", 1, -1, vr_noun_rm_run},
+             vr_cli_noun_set_run},
+    [RM] = {"rm remove delete", "Remove", "NAME…", "FILTER…", 1, -1, vr_cli_noun_rm_run},
 };
 
 /* The part of the noun's options that a verb takes. */
-static void set_opts(struct vr_command *c, const struct noun_entry *e, const struct vr_noun *noun,
-                     enum verb verb)
+static void set_opts(struct vr_command *c, const struct noun_entry *e,
+                     const struct vr_cli_noun *noun, enum verb verb)
 {
-    size_t swarm = vr_noun_is_swarm(noun); /* has --exclude before the --yes at the end */
+    size_t swarm = vr_cli_noun_is_swarm(noun); /* has --exclude before the --yes at the end */
     size_t first = 0, end = e->opt_count;
 
     switch (verb) {
@@ -134,10 +134,10 @@ static void set_opts(struct vr_command *c, const struct noun_entry *e, const str
     }
     c->opts = e->opts + first;
     c->opt_count = end - first;
-    c->opts_size = sizeof(struct vr_noun_values);
+    c->opts_size = sizeof(struct vr_cli_noun_values);
 }
 
-static void make_verbs(struct noun_entry *e, const struct vr_noun *noun)
+static void make_verbs(struct noun_entry *e, const struct vr_cli_noun *noun)
 {
     const char *article = strchr("aeio", noun->name[0]) ? "an" : "a";
     vr_auto_free char *many = vr_strf("%ss", noun->name);
@@ -145,7 +145,7 @@ static void make_verbs(struct noun_entry *e, const struct vr_noun *noun)
     struct vr_command *to = e->verbs;
 
     for (size_t v = 0; v < VERBS; v++) {
-        const char *args = vr_noun_is_swarm(noun) ? verbs[v].swarm_args : verbs[v].args;
+        const char *args = vr_cli_noun_is_swarm(noun) ? verbs[v].swarm_args : verbs[v].args;
 
         if ((v == ADD && !noun->added) || (v >= SET && !noun->field_count))
             continue;
@@ -155,7 +155,7 @@ static void make_verbs(struct noun_entry *e, const struct vr_noun *noun)
                                   .args = e->args[v],
                                   .summary = e->summaries[v],
                                   .min_args =
-                                      v == ADD ? vr_noun_added_count(noun) : verbs[v].min_args,
+                                      v == ADD ? vr_cli_noun_added_count(noun) : verbs[v].min_args,
                                   .max_args = verbs[v].max_args,
                                   .run = verbs[v].run,
                                   .arg = noun};
@@ -163,26 +163,26 @@ static void make_verbs(struct noun_entry *e, const struct vr_noun *noun)
     }
 }
 
-struct vr_noun_commands *vr_noun_commands_new(void)
+struct vr_cli_noun_commands *vr_cli_noun_commands_new(void)
 {
-    struct vr_noun_commands *c = vr_alloc(sizeof(*c));
+    struct vr_cli_noun_commands *c = vr_alloc(sizeof(*c));
 
-    c->entries = vr_alloc_array(vr_noun_count, sizeof(c->entries[0]));
-    for (size_t i = 0; i < vr_noun_count; i++) {
-        make_opts(&c->entries[i], &vr_nouns[i]);
-        make_verbs(&c->entries[i], &vr_nouns[i]);
+    c->entries = vr_alloc_array(vr_cli_noun_count, sizeof(c->entries[0]));
+    for (size_t i = 0; i < vr_cli_noun_count; i++) {
+        make_opts(&c->entries[i], &vr_cli_nouns[i]);
+        make_verbs(&c->entries[i], &vr_cli_nouns[i]);
     }
     return c;
 }
 
-struct vr_noun_commands *vr_noun_commands_free(struct vr_noun_commands *c)
+struct vr_cli_noun_commands *vr_cli_noun_commands_free(struct vr_cli_noun_commands *c)
 {
     if (!c)
         return NULL;
-    for (size_t i = 0; i < vr_noun_count; i++) {
+    for (size_t i = 0; i < vr_cli_noun_count; i++) {
         struct noun_entry *e = &c->entries[i];
 
-        for (size_t o = 0; o < vr_nouns[i].field_count; o++)
+        for (size_t o = 0; o < vr_cli_nouns[i].field_count; o++)
             free((char *)e->opts[o].name);
         free(e->opts);
         for (size_t v = 0; v < VERBS; v++) {
@@ -195,10 +195,11 @@ struct vr_noun_commands *vr_noun_commands_free(struct vr_noun_commands *c)
     return NULL;
 }
 
-const struct vr_command *vr_noun_commands_verbs(const struct vr_noun_commands *c, const char *noun)
+const struct vr_command *vr_cli_noun_commands_verbs(const struct vr_cli_noun_commands *c,
+                                                    const char *noun)
 {
-    for (size_t i = 0; i < vr_noun_count; i++) {
-        if (vr_streq(vr_nouns[i].name, noun))
+    for (size_t i = 0; i < vr_cli_noun_count; i++) {
+        if (vr_streq(vr_cli_nouns[i].name, noun))
             return c->entries[i].verbs;
     }
     return NULL;

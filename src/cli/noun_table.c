@@ -157,7 +157,7 @@ static const struct vr_column user_columns[] = {
 #define FIELDS(table)  .fields = (table), .field_count = VR_COUNT(table)
 #define COLUMNS(table) .columns = (table), .column_count = VR_COUNT(table)
 
-const struct vr_noun vr_nouns[] = {
+const struct vr_cli_noun vr_cli_nouns[] = {
     {"app", "/api/v1/apps/", "name", "name", "name", FIELDS(app_fields), COLUMNS(app_columns)},
     {"swarm", "/api/v1/swarms/", "id", "name", "app config_name proc_name", FIELDS(swarm_fields),
      COLUMNS(swarm_columns)},
@@ -177,4 +177,4 @@ const struct vr_noun vr_nouns[] = {
     {"user", "/api/v1/user/", "id", "username", NULL, COLUMNS(user_columns)},
 };
 
-const size_t vr_noun_count = VR_COUNT(vr_nouns);
+const size_t vr_cli_noun_count = VR_COUNT(vr_cli_nouns);

@@ -14,7 +14,7 @@ static void check_cell(const char *json, const char *field, const char *want)
     vr_auto_free char *cell = NULL;
 
     CHECK(!vr_json_parse(vr_str(json), VR_JSON_BYTES, &object, NULL));
-    cell = vr_noun_cell(object, field);
+    cell = vr_cli_noun_cell(object, field);
     CHECK_STR(cell, want);
 }
 
@@ -32,7 +32,8 @@ TEST(noun_cell__every_kind_of_value__is_short_text)
 static int value(const char *noun, const char *field, const char *text, json_t **out,
                  struct vr_err *err)
 {
-    return vr_noun_value(NULL, vr_noun_field(vr_noun_find(noun), field), text, out, err);
+    return vr_cli_noun_value(NULL, vr_cli_noun_field(vr_cli_noun_find(noun), field), text, out,
+                             err);
 }
 
 TEST(noun_value__a_number_and_a_switch__are_typed)

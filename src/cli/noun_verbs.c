@@ -16,27 +16,28 @@
 #include <stdio.h>
 #include <string.h>
 
-bool vr_noun_is_swarm(const struct vr_noun *noun)
+bool vr_cli_noun_is_swarm(const struct vr_cli_noun *noun)
 {
     return !strcmp(noun->name, "swarm");
 }
 
-static const struct vr_noun *noun_of(const struct vr_cli *cli)
+static const struct vr_cli_noun *noun_of(const struct vr_cli *cli)
 {
     return cli->command->arg;
 }
 
 /* What stands for several objects on the command line: a filter for swarms, else a name. */
-static int select_objects(struct vr_cli *cli, struct vr_api *api, const struct vr_noun_values *v,
-                          int argc, char **argv, json_t **out, struct vr_err *err)
+static int select_objects(struct vr_cli *cli, struct vr_api *api,
+                          const struct vr_cli_noun_values *v, int argc, char **argv, json_t **out,
+                          struct vr_err *err)
 {
-    const struct vr_noun *noun = noun_of(cli);
+    const struct vr_cli_noun *noun = noun_of(cli);
     vr_auto_json json_t *list = json_array();
 
     for (int i = 0; i < argc; i++) {
         vr_auto_json json_t *found = NULL;
-        int r = vr_noun_is_swarm(noun) ? vr_swarms_need(api, argv[i], &v->exclude, &found, err)
-                                       : vr_noun_get(api, noun, argv[i], &found, err);
+        int r = vr_cli_noun_is_swarm(noun) ? vr_swarms_need(api, argv[i], &v->exclude, &found, err)
+                                           : vr_cli_noun_get(api, noun, argv[i], &found, err);
 
         if (r < 0)
             return r;
@@ -54,21 +55,21 @@ static bool is_shown(const struct vr_cli *cli, const struct vr_column *column)
     return !column->wide || cli->out.format == VR_OUT_WIDE;
 }
 
-static int print_names(const struct vr_noun *noun, const json_t *list, struct vr_err *err)
+static int print_names(const struct vr_cli_noun *noun, const json_t *list, struct vr_err *err)
 {
     vr_auto_buf struct vr_buf text = VR_BUF(VR_OUT_BYTES);
     const json_t *object;
     size_t i;
 
     json_array_foreach (list, i, object) {
-        vr_auto_free char *label = vr_noun_label(noun, object);
+        vr_auto_free char *label = vr_cli_noun_label(noun, object);
 
         vr_buf_addf(&text, "%s\n", label);
     }
     return vr_out_flush(&text, err);
 }
 
-static int print_table(const struct vr_cli *cli, const struct vr_noun *noun, const json_t *list,
+static int print_table(const struct vr_cli *cli, const struct vr_cli_noun *noun, const json_t *list,
                        struct vr_err *err)
 {
     VR_OWNED(vr_table_free) struct vr_table *table = NULL;
@@ -93,7 +94,7 @@ static int print_table(const struct vr_cli *cli, const struct vr_noun *noun, con
 
             if (!is_shown(cli, &noun->columns[c]))
                 continue;
-            cell = vr_noun_cell(object, noun->columns[c].field);
+            cell = vr_cli_noun_cell(object, noun->columns[c].field);
             vr_table_add(table, cell);
         }
     }
@@ -102,7 +103,7 @@ static int print_table(const struct vr_cli *cli, const struct vr_noun *noun, con
 }
 
 /* The objects whose label contains the pattern. */
-static int search(const struct vr_noun *noun, const char *pattern, json_t **list,
+static int search(const struct vr_cli_noun *noun, const char *pattern, json_t **list,
                   struct vr_err *err)
 {
     json_t *found = json_array();
@@ -115,8 +116,8 @@ static int search(const struct vr_noun *noun, const char *pattern, json_t **list
         return vr_fail(err, VR_INVALID, "pattern '%s' is not a regular expression", pattern);
     }
     json_array_foreach (*list, i, object) {
-        vr_auto_free char *label = vr_noun_label(noun, object);
-        vr_auto_free char *app = vr_noun_cell(object, "app");
+        vr_auto_free char *label = vr_cli_noun_label(noun, object);
+        vr_auto_free char *app = vr_cli_noun_cell(object, "app");
 
         if (!regexec(&regex, label, 0, NULL, 0) || !regexec(&regex, app, 0, NULL, 0))
             json_array_append(found, object);
@@ -127,22 +128,22 @@ static int search(const struct vr_noun *noun, const char *pattern, json_t **list
     return 0;
 }
 
-int vr_noun_list_run(struct vr_cli *cli, const void *opts, int argc, char **argv,
-                     struct vr_err *err)
+int vr_cli_noun_list_run(struct vr_cli *cli, const void *opts, int argc, char **argv,
+                         struct vr_err *err)
 {
-    const struct vr_noun_values *v = opts;
-    const struct vr_noun *noun = noun_of(cli);
+    const struct vr_cli_noun_values *v = opts;
+    const struct vr_cli_noun *noun = noun_of(cli);
     vr_auto_json json_t *list = NULL;
     struct vr_api *api;
     int r = vr_cli_api(cli, &api, err);
 
     if (r < 0)
         return r;
-    if (vr_noun_is_swarm(noun))
+    if (vr_cli_noun_is_swarm(noun))
         r = vr_swarms_find(api, argc ? argv[0] : "", &v->exclude, &list, err);
     else
         r = vr_api_list(api, noun->path, NULL, &list, err);
-    if (r >= 0 && argc && !vr_noun_is_swarm(noun))
+    if (r >= 0 && argc && !vr_cli_noun_is_swarm(noun))
         r = search(noun, argv[0], &list, err);
     if (r < 0)
         return r;
@@ -169,7 +170,7 @@ static void add_field(struct vr_buf *out, const char *key, const json_t *value)
     if (json_is_object(value) && json_object_size(value))
         text = vr_yaml_dump(value);
     else
-        text = vr_noun_cell(wrap, "v");
+        text = vr_cli_noun_cell(wrap, "v");
     n = strlen(text);
     while (n && text[n - 1] == '\n')
         text[--n] = '\0';
@@ -188,8 +189,8 @@ static void add_field(struct vr_buf *out, const char *key, const json_t *value)
     }
 }
 
-int vr_noun_show_run(struct vr_cli *cli, const void *opts, int argc, char **argv,
-                     struct vr_err *err)
+int vr_cli_noun_show_run(struct vr_cli *cli, const void *opts, int argc, char **argv,
+                         struct vr_err *err)
 {
     vr_auto_json json_t *list = NULL;
     vr_auto_buf struct vr_buf text = VR_BUF(VR_OUT_BYTES);
@@ -217,8 +218,8 @@ int vr_noun_show_run(struct vr_cli *cli, const void *opts, int argc, char **argv
 }
 
 /* FIELD=VALUE: a field of the table means what its option means, any other is read as YAML. */
-static int assign(struct vr_api *api, const struct vr_noun *noun, const char *text, json_t *body,
-                  struct vr_err *err)
+static int assign(struct vr_api *api, const struct vr_cli_noun *noun, const char *text,
+                  json_t *body, struct vr_err *err)
 {
     const char *eq = strchr(text, '=');
     vr_auto_free char *name = NULL;
@@ -229,8 +230,8 @@ static int assign(struct vr_api *api, const struct vr_noun *noun, const char *te
     if (!eq || eq == text)
         return vr_fail(err, VR_INVALID, "'%s' is not FIELD=VALUE", text);
     name = vr_strndup(text, (size_t)(eq - text));
-    field = vr_noun_field(noun, name);
-    r = field ? vr_noun_value(api, field, eq + 1, &value, err)
+    field = vr_cli_noun_field(noun, name);
+    r = field ? vr_cli_noun_value(api, field, eq + 1, &value, err)
               : vr_yaml_resolve(vr_str(eq + 1), &value, err);
     if (r < 0)
         return r;
@@ -238,8 +239,8 @@ static int assign(struct vr_api *api, const struct vr_noun *noun, const char *te
     return 0;
 }
 
-static int fill_body(struct vr_api *api, const struct vr_noun *noun, const struct vr_noun_values *v,
-                     json_t *body, struct vr_err *err)
+static int fill_body(struct vr_api *api, const struct vr_cli_noun *noun,
+                     const struct vr_cli_noun_values *v, json_t *body, struct vr_err *err)
 {
     int r = 0;
 
@@ -248,7 +249,7 @@ static int fill_body(struct vr_api *api, const struct vr_noun *noun, const struc
 
         if (!v->fields[i])
             continue;
-        r = vr_noun_value(api, &noun->fields[i], v->fields[i], &value, err);
+        r = vr_cli_noun_value(api, &noun->fields[i], v->fields[i], &value, err);
         if (r >= 0)
             vr_json_set(body, noun->fields[i].name, value);
     }
@@ -258,7 +259,7 @@ static int fill_body(struct vr_api *api, const struct vr_noun *noun, const struc
 }
 
 /* Put --env and --unset-env into the environment that `body`, or else the object, has. */
-static int merge_env(const struct vr_noun_values *v, const json_t *object, json_t *body,
+static int merge_env(const struct vr_cli_noun_values *v, const json_t *object, json_t *body,
                      struct vr_err *err)
 {
     const char *text = json_string_value(json_object_get(body, "env_yaml"));
@@ -297,14 +298,14 @@ static int merge_env(const struct vr_noun_values *v, const json_t *object, json_
 static int report(struct vr_cli *cli, struct vr_api *api, const char *path, const char *what,
                   struct vr_err *err)
 {
-    const struct vr_noun *noun = noun_of(cli);
+    const struct vr_cli_noun *noun = noun_of(cli);
     vr_auto_json json_t *object = NULL;
     vr_auto_free char *label = NULL;
     int r = vr_api_get(api, path, &object, err);
 
     if (r < 0)
         return r;
-    label = vr_noun_label(noun, object);
+    label = vr_cli_noun_label(noun, object);
     if (cli->out.format == VR_OUT_JSON || cli->out.format == VR_OUT_YAML)
         return vr_out_value(&cli->out, object, err);
     if (cli->out.format == VR_OUT_NAME) {
@@ -312,14 +313,14 @@ static int report(struct vr_cli *cli, struct vr_api *api, const char *path, cons
         return 0;
     }
     vr_say(&cli->out, "%s %s %s", noun->name, label, what);
-    if (vr_noun_is_swarm(noun) && !strcmp(what, "added"))
+    if (vr_cli_noun_is_swarm(noun) && !strcmp(what, "added"))
         vr_say(&cli->out, "Start it with: vr swarm %s TAG --wait", label);
-    if (vr_noun_is_swarm(noun) && !strcmp(what, "changed"))
+    if (vr_cli_noun_is_swarm(noun) && !strcmp(what, "changed"))
         vr_say(&cli->out, "It acts with the next rollout: vr swarm %s - --plan", label);
     return 0;
 }
 
-static int add_positionals(struct vr_api *api, const struct vr_noun *noun, char **argv,
+static int add_positionals(struct vr_api *api, const struct vr_cli_noun *noun, char **argv,
                            json_t *body, struct vr_err *err)
 {
     const char *at = noun->added;
@@ -327,9 +328,9 @@ static int add_positionals(struct vr_api *api, const struct vr_noun *noun, char 
     for (int i = 0; *at; i++) {
         size_t n = strcspn(at, " ");
         vr_auto_free char *name = vr_strndup(at, n);
-        const struct vr_field *field = vr_noun_field(noun, name);
+        const struct vr_field *field = vr_cli_noun_field(noun, name);
         json_t *value = NULL;
-        int r = field ? vr_noun_value(api, field, argv[i], &value, err) : 0;
+        int r = field ? vr_cli_noun_value(api, field, argv[i], &value, err) : 0;
 
         if (r < 0)
             return r;
@@ -339,7 +340,7 @@ static int add_positionals(struct vr_api *api, const struct vr_noun *noun, char 
     return 0;
 }
 
-int vr_noun_added_count(const struct vr_noun *noun)
+int vr_cli_noun_added_count(const struct vr_cli_noun *noun)
 {
     const char *text = noun->added ? noun->added : "";
     int n = *text != '\0';
@@ -349,13 +350,14 @@ int vr_noun_added_count(const struct vr_noun *noun)
     return n;
 }
 
-int vr_noun_add_run(struct vr_cli *cli, const void *opts, int argc, char **argv, struct vr_err *err)
+int vr_cli_noun_add_run(struct vr_cli *cli, const void *opts, int argc, char **argv,
+                        struct vr_err *err)
 {
-    const struct vr_noun *noun = noun_of(cli);
+    const struct vr_cli_noun *noun = noun_of(cli);
     vr_auto_json json_t *body = json_object();
     vr_auto_free char *path = NULL;
     struct vr_api *api;
-    int named = vr_noun_added_count(noun);
+    int named = vr_cli_noun_added_count(noun);
     int r = vr_cli_api(cli, &api, err);
 
     if (r >= 0)
@@ -368,13 +370,13 @@ int vr_noun_add_run(struct vr_cli *cli, const void *opts, int argc, char **argv,
         r = merge_env(opts, NULL, body, err);
     if (r < 0)
         return r;
-    if (vr_noun_is_swarm(noun) && !json_object_get(body, "config_ingredients"))
+    if (vr_cli_noun_is_swarm(noun) && !json_object_get(body, "config_ingredients"))
         vr_json_set(body, "config_ingredients", json_array());
     r = vr_api_create(api, noun->path, body, &path, err);
     return r < 0 ? r : report(cli, api, path, "added", err);
 }
 
-static int patch(struct vr_cli *cli, struct vr_api *api, const struct vr_noun_values *v,
+static int patch(struct vr_cli *cli, struct vr_api *api, const struct vr_cli_noun_values *v,
                  const json_t *object, const json_t *common, struct vr_err *err)
 {
     vr_auto_json json_t *body = json_deep_copy(common);
@@ -390,10 +392,11 @@ static int patch(struct vr_cli *cli, struct vr_api *api, const struct vr_noun_va
     return r;
 }
 
-int vr_noun_set_run(struct vr_cli *cli, const void *opts, int argc, char **argv, struct vr_err *err)
+int vr_cli_noun_set_run(struct vr_cli *cli, const void *opts, int argc, char **argv,
+                        struct vr_err *err)
 {
-    const struct vr_noun_values *v = opts;
-    const struct vr_noun *noun = noun_of(cli);
+    const struct vr_cli_noun_values *v = opts;
+    const struct vr_cli_noun *noun = noun_of(cli);
     vr_auto_json json_t *body = json_object();
     vr_auto_json json_t *list = NULL;
     struct vr_api *api;
@@ -410,10 +413,10 @@ int vr_noun_set_run(struct vr_cli *cli, const void *opts, int argc, char **argv,
     if (!json_object_size(body) && !v->env.count && !v->unset_env.count)
         return vr_fail(err, VR_INVALID, "nothing to set; see: vr %s set --help", noun->name);
     r = select_objects(cli, api, v, 1, argv, &list, err);
-    if (r >= 0 && vr_noun_is_swarm(noun))
+    if (r >= 0 && vr_cli_noun_is_swarm(noun))
         r = vr_swarms_confirm(&cli->out, list, v->yes, "Change", err);
     if (r <= 0)
-        return r < 0 || !vr_noun_is_swarm(noun) ? r : VR_EXIT_FAILED;
+        return r < 0 || !vr_cli_noun_is_swarm(noun) ? r : VR_EXIT_FAILED;
     json_array_foreach (list, i, object) {
         r = patch(cli, api, v, object, body, err);
         if (r < 0)
@@ -422,25 +425,26 @@ int vr_noun_set_run(struct vr_cli *cli, const void *opts, int argc, char **argv,
     return 0;
 }
 
-static int confirm_removal(struct vr_cli *cli, const struct vr_noun_values *v, const json_t *list,
-                           struct vr_err *err)
+static int confirm_removal(struct vr_cli *cli, const struct vr_cli_noun_values *v,
+                           const json_t *list, struct vr_err *err)
 {
-    const struct vr_noun *noun = noun_of(cli);
-    vr_auto_free char *label = vr_noun_label(noun, json_array_get(list, 0));
+    const struct vr_cli_noun *noun = noun_of(cli);
+    vr_auto_free char *label = vr_cli_noun_label(noun, json_array_get(list, 0));
     vr_auto_free char *question = NULL;
 
     if (json_array_size(list) == 1)
         question = vr_strf("Remove %s %s?", noun->name, label);
     else
         question = vr_strf("Remove %zu %ss?", json_array_size(list), noun->name);
-    if (vr_noun_is_swarm(noun))
+    if (vr_cli_noun_is_swarm(noun))
         vr_swarms_preview(&cli->out, list);
     return vr_out_confirm(&cli->out, v->yes, question, err);
 }
 
-int vr_noun_rm_run(struct vr_cli *cli, const void *opts, int argc, char **argv, struct vr_err *err)
+int vr_cli_noun_rm_run(struct vr_cli *cli, const void *opts, int argc, char **argv,
+                       struct vr_err *err)
 {
-    const struct vr_noun *noun = noun_of(cli);
+    const struct vr_cli_noun *noun = noun_of(cli);
     vr_auto_json json_t *list = NULL;
     struct vr_api *api;
     json_t *object;
@@ -454,7 +458,7 @@ int vr_noun_rm_run(struct vr_cli *cli, const void *opts, int argc, char **argv, 
     if (r <= 0)
         return r < 0 ? r : VR_EXIT_FAILED;
     json_array_foreach (list, i, object) {
-        vr_auto_free char *label = vr_noun_label(noun, object);
+        vr_auto_free char *label = vr_cli_noun_label(noun, object);
         const char *uri;
 
         r = vr_json_get_str(object, "resource_uri", &uri, err);

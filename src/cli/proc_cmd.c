@@ -64,7 +64,7 @@ static int run_ps(struct vr_cli *cli, const void *opts, int argc, char **argv, s
             vr_buf_addf(&text, "%s\n", id);
         for (size_t c = 0; c < columns; c++) {
             vr_auto_free char *cell =
-                fields[c] ? vr_noun_cell(proc, fields[c]) : vr_procs_swarm(proc);
+                fields[c] ? vr_cli_noun_cell(proc, fields[c]) : vr_procs_swarm(proc);
 
             vr_table_add(table, cell);
         }
@@ -93,7 +93,7 @@ static int act_on_one(struct vr_cli *cli, struct vr_api *api, const json_t *proc
     r = vr_api_send(api, removes ? "DELETE" : "POST", path, body, &answer, err);
     if (r < 0)
         return vr_fail_in(err, r, "proc %s", id);
-    state = answer ? vr_noun_cell(answer, "statename") : NULL;
+    state = answer ? vr_cli_noun_cell(answer, "statename") : NULL;
     vr_say(&cli->out, "%s proc %s of %s%s%s%s", action, id, swarm,
            vr_str_is_empty(state) ? "" : " (", vr_str_is_empty(state) ? "" : state,
            vr_str_is_empty(state) ? "" : ")");

@@ -12,14 +12,14 @@
 
 char *vr_procs_id(const json_t *proc)
 {
-    return vr_noun_cell(proc, "proc_id");
+    return vr_cli_noun_cell(proc, "proc_id");
 }
 
 char *vr_procs_swarm(const json_t *proc)
 {
-    vr_auto_free char *app = vr_noun_cell(proc, "app_name");
-    vr_auto_free char *config = vr_noun_cell(proc, "config_name");
-    vr_auto_free char *name = vr_noun_cell(proc, "proc_name");
+    vr_auto_free char *app = vr_cli_noun_cell(proc, "app_name");
+    vr_auto_free char *config = vr_cli_noun_cell(proc, "config_name");
+    vr_auto_free char *name = vr_cli_noun_cell(proc, "proc_name");
 
     return vr_strf("%s-%s-%s", app, config, name);
 }

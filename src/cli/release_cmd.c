@@ -44,7 +44,7 @@ static void add_rows(struct vr_table *table, const json_t *swarm, const json_t *
 
         vr_table_add(table, name);
         for (size_t f = 0; f < VR_COUNT(fields); f++) {
-            vr_auto_free char *cell = vr_noun_cell(release, fields[f]);
+            vr_auto_free char *cell = vr_cli_noun_cell(release, fields[f]);
 
             vr_table_add(table, cell);
         }
@@ -108,8 +108,8 @@ static int find_release(struct vr_api *api, const json_t *swarm, const char *nam
         return r;
     for (size_t f = 0; f < VR_COUNT(fields); f++) {
         json_array_foreach (releases, i, release) {
-            vr_auto_free char *cell = vr_noun_cell(release, fields[f]);
-            vr_auto_free char *id = vr_noun_cell(release, "release");
+            vr_auto_free char *cell = vr_cli_noun_cell(release, fields[f]);
+            vr_auto_free char *id = vr_cli_noun_cell(release, "release");
             uint64_t number;
 
             if (!vr_streq(cell, name) || vr_parse_u64(vr_str(id), 1, INT64_MAX, &number, NULL))
@@ -153,7 +153,7 @@ static int release_text(struct vr_api *api, const char *id, char **out, struct v
     static const char *const fields[] = {"build", "run_as", "mem_limit", "memsw_limit", "volumes"};
     static const char *const texts[] = {"config_yaml", "env_yaml"};
     vr_auto_json json_t *release = NULL, *shown = json_object();
-    int r = vr_noun_get(api, vr_noun_find("release"), id, &release, err);
+    int r = vr_cli_noun_get(api, vr_cli_noun_find("release"), id, &release, err);
 
     if (r < 0)
         return r;

@@ -119,7 +119,7 @@ static int run_list(struct vr_cli *cli, const void *opts, int argc, char **argv,
         const char *result = json_string_value(json_object_get(row, "result"));
 
         for (size_t f = 0; f < VR_COUNT(fields); f++) {
-            vr_auto_free char *cell = vr_noun_cell(row, fields[f]);
+            vr_auto_free char *cell = vr_cli_noun_cell(row, fields[f]);
 
             if (!f && cli->out.format == VR_OUT_TABLE)
                 cell[strnlen(cell, 8)] = '\0';

@@ -105,7 +105,7 @@ static int ingredients(struct vr_api *api, const struct vr_opt_list *names, json
         return 0;
     for (size_t i = 0; i < names->count; i++) {
         vr_auto_json json_t *object = NULL;
-        int r = vr_noun_get(api, vr_noun_find("ingredient"), names->items[i], &object, err);
+        int r = vr_cli_noun_get(api, vr_cli_noun_find("ingredient"), names->items[i], &object, err);
 
         if (r < 0)
             return r;
@@ -127,7 +127,7 @@ static int read_change(struct vr_api *api, const struct values *v, const char *t
         return vr_fail(err, VR_INVALID,
                        "--replace-ingredients goes with neither --add- nor --remove-ingredients");
     if (v->squad) {
-        r = vr_noun_uri(api, vr_noun_find("squad"), v->squad, &squad, err);
+        r = vr_cli_noun_uri(api, vr_cli_noun_find("squad"), v->squad, &squad, err);
         if (r < 0)
             return r;
         out->squad = json_string(squad);
@@ -160,7 +160,7 @@ static int add_users(struct vr_api *api, const struct vr_opt_list *names, json_t
         vr_auto_json json_t *object = NULL;
         const json_t *item;
         size_t i;
-        int r = vr_noun_get(api, vr_noun_find("ingredient"), names->items[n], &object, err);
+        int r = vr_cli_noun_get(api, vr_cli_noun_find("ingredient"), names->items[n], &object, err);
 
         if (r < 0)
             return r;
