@@ -102,15 +102,36 @@ static int build_sql(const struct vr_shape_query *query, const char *link, char 
     return vr_buf_finish(&b, out, err);
 }
 
-static void add_name(struct vr_buf *out, const char *name, bool first)
+/* `,"name":` of every field, made once a query and copied for every row. */
+struct names {
+    struct vr_buf text;
+    size_t begin[VR_SHAPE_FIELDS_MAX + 1];
+};
+
+static void names_fini(struct names *names)
 {
-    vr_buf_add(out, first ? "\"" : ",\"");
-    vr_buf_add(out, name);
-    vr_buf_add(out, "\":");
+    vr_buf_fini(&names->text);
 }
 
-static void render_row(const struct vr_shape_query *query, struct vr_db_rows *rows,
-                       struct rendered *out)
+static void names_init(struct names *names, const struct vr_shape *shape)
+{
+    names->text = VR_BUF(SQL_BYTES);
+    for (size_t i = 0; i < shape->field_count; i++) {
+        names->begin[i] = names->text.len;
+        vr_buf_addf(&names->text, ",\"%s\":", shape->fields[i].name);
+    }
+    names->begin[shape->field_count] = names->text.len;
+}
+
+static void add_name(struct vr_buf *out, const struct names *names, size_t field, bool first)
+{
+    size_t begin = names->begin[field] + first; /* the first has no comma */
+
+    vr_buf_add_n(out, names->text.p + begin, names->begin[field + 1] - begin);
+}
+
+static void render_row(const struct vr_shape_query *query, const struct names *names,
+                       struct vr_db_rows *rows, struct rendered *out)
 {
     struct row *row = add_row(out);
     bool bare = !*query->shape->fields[0].name;
@@ -126,7 +147,7 @@ static void render_row(const struct vr_shape_query *query, struct vr_db_rows *ro
         if (!is_wanted(query, i))
             continue;
         if (!bare)
-            add_name(&out->text, field->name, first);
+            add_name(&out->text, names, i, first);
         first = false;
         if (field->children) {
             add_hole(out, i, row->id);
@@ -267,14 +288,16 @@ static int render(struct vr_tx *tx, const struct vr_shape_query *query, const ch
 {
     VR_OWNED(vr_db_rows_free) struct vr_db_rows *rows = NULL;
     vr_auto_free char *sql = NULL;
+    __attribute__((cleanup(names_fini))) struct names names = {0};
     int r = build_sql(query, link, &sql, err);
 
     if (r == 0)
         r = vr_db_query_values(tx->db, &rows, err, sql, query->values, query->count);
     if (r < 0)
         return r;
+    names_init(&names, query->shape);
     while (!out->text.over && (r = vr_db_next(rows, err)) > 0)
-        render_row(query, rows, out);
+        render_row(query, &names, rows, out);
     if (r < 0 || !out->hole_count || out->text.over)
         return r < 0 ? r : 0;
     return render_all_children(tx, query, out, err);
