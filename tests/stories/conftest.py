@@ -1,0 +1,93 @@
+# SPDX-License-Identifier: MIT
+"""Fixtures: one platform for most stories, a private one for those that break it; checks for what is left."""
+import itertools
+import os
+import subprocess
+import sys
+
+import pytest
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "tools"))
+
+# pylint: disable=wrong-import-position
+from vr_platform import BUILD, SOURCE, Platform  # noqa: E402
+from vr_wait import wait_for  # noqa: E402
+
+LEAK_SECS = 20
+LONG = os.environ.get("VR_TEST_LONG") == "1"
+
+platforms = []
+
+
+def pytest_collection_modifyitems(items):
+    reason = None
+    if os.geteuid() != 0:
+        reason = "needs root: it mounts and starts containers"
+    elif not os.path.exists(os.path.join(BUILD, "src/cli/vr")):
+        reason = f"there is no {BUILD}/src/cli/vr: build it, or set VR_BUILD"
+    for item in items if reason else ():
+        item.add_marker(pytest.mark.skip(reason=reason))
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport(item, call):
+    report = (yield).get_result()
+    if report.failed:
+        for platform in platforms:
+            for title, text in platform.logs():
+                report.sections.append((title, text))
+
+
+def started(name, **more):
+    subprocess.run([os.path.join(SOURCE, "tools/create-users")], check=True)
+    platform = Platform(name, **more)
+    platforms.append(platform)
+    return platform
+
+
+def ended(platform):
+    """Stop it; whatever is left is an error, and goes."""
+    try:
+        platform.stop()
+        wait_for("nothing is left", lambda: not platform.leaks(at_end=True), LEAK_SECS)
+    except AssertionError as error:
+        raise AssertionError(f"left behind: {platform.leaks(at_end=True)}") from error
+    finally:
+        platforms.remove(platform)
+    platform.remove()
+
+
+@pytest.fixture(scope="session", name="shared")
+def fixture_shared():
+    platform = started("shared").start()
+    yield platform
+    ended(platform)
+
+
+@pytest.fixture(name="platform")
+def fixture_platform(shared):
+    """The shared platform; afterwards nothing of the test may be left in it."""
+    yield shared
+    shared.clear()
+    try:
+        wait_for("nothing is left", lambda: not shared.leaks(), LEAK_SECS)
+    except AssertionError as error:
+        raise AssertionError(f"left behind: {shared.leaks()}") from error
+
+
+@pytest.fixture(name="private")
+def fixture_private(request):
+    """A platform that a story may kill."""
+    platform = started(request.node.name.replace("test_", "")[:20].strip("[]").replace("[", "-")).start()
+    yield platform
+    ended(platform)
+
+
+numbers = itertools.count(1)
+
+
+@pytest.fixture(name="name")
+def fixture_name():
+    """A name for an app that no other story has."""
+    return f"app{next(numbers)}"

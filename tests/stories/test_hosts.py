@@ -1,0 +1,128 @@
+# SPDX-License-Identifier: MIT
+"""A second and a third host, each in a network namespace: spread, lost, replaced, returned."""
+import os
+import signal
+import time
+
+import pytest
+
+import vr_leaks
+from conftest import ended, started
+from http_load import Load
+from vr_netns import Network
+from vr_wait import wait_for
+
+REPLACED_SECS = 20 + 5  # lost after 15 s without a word, then the gate; and a busy machine
+
+
+class Cluster:
+    """Three hosts; the first, `a`, has the server, the builder and the balancer beside it."""
+
+    def __init__(self):
+        self.net = Network()
+        try:
+            self.net.enter(self.net.core)
+            self.platform = started("hosts", listen="10.77.0.1", first_host="a")
+            self.platform.start(netns=self.net.core)
+            for word, address in (("b", "10.77.0.2"), ("c", "10.77.0.3")):
+                self.platform.add_host(word, address=address, netns=self.net.machine(word, address))
+        except BaseException:
+            self.net.enter()
+            raise
+
+    def hosts_of(self, swarm):
+        return sorted(p["host"] for p in self.platform.api.procs(swarm) if p["statename"] == "RUNNING")
+
+    def end(self):
+        try:
+            ended(self.platform)
+        finally:
+            self.net.remove()
+
+
+@pytest.fixture(scope="module", name="cluster")
+def fixture_cluster():
+    cluster = Cluster()
+    yield cluster
+    cluster.end()
+
+
+@pytest.fixture(name="swarm")
+def fixture_swarm(cluster, name):
+    platform = cluster.platform
+    repository = platform.app(name)
+    repository.web("v1")
+    repository.web("v2")
+    swarm = platform.swarm(name, size=3)
+    platform.api.done(platform.api.dispatch(swarm, "v1"))
+    yield swarm
+    platform.clear()
+    wait_for("nothing is left", lambda: not any(h.containers() for h in platform.hosts.values()), 20)
+
+
+def test_spread(cluster, swarm, name):
+    assert cluster.hosts_of(swarm) == ["a", "b", "c"]
+    platform = cluster.platform
+    hosts = {platform.fetch(name, "/pid")[1].split()[1] for _ in range(20)}
+    assert len(hosts) >= 1
+    with Load("10.77.0.1", platform.http_port, host=f"{name}.local", keep=2, fresh=1) as load:
+        platform.api.done(platform.api.dispatch(swarm, "v2"))
+    assert load.counts.failed == 0, load.counts.errors
+    assert cluster.hosts_of(swarm) == ["a", "b", "c"]
+
+
+def kill_host(host):
+    """Power off: the agent and everything it ran."""
+    host.program.kill()
+    for _ in range(3):
+        found = vr_leaks.processes(os.path.dirname(os.path.dirname(host.state_dir)))
+        for pid in sorted(found, key=lambda pid: "vr-shim" not in found[pid]):
+            try:
+                os.kill(pid, signal.SIGKILL)
+            except ProcessLookupError:
+                pass
+    wait_for("the host is dead", lambda: not host.containers())
+
+
+def test_a_host_lost_and_returned(cluster, swarm, name):
+    platform, api = cluster.platform, cluster.platform.api
+    host = platform.hosts["c"]
+    begin = time.monotonic()
+    kill_host(host)
+    wait_for("the lost proc is replaced", lambda: len(cluster.hosts_of(swarm)) == 3 and
+             "c" not in cluster.hosts_of(swarm), REPLACED_SECS)
+    took = time.monotonic() - begin
+    assert platform.host_state("c") in ("lost", "gone")
+    assert platform.fetch(name)[1] == "v1"
+    host.program.start()
+    wait_for("the host is live", lambda: platform.host_state("c") == "live")
+    wait_for("it runs no duplicate", lambda: not host.containers(), 15)
+    assert len(api.procs(swarm)) == 3
+    print(f"replaced after {took:.1f} s")
+    # It takes new work.
+    api.done(api.dispatch(swarm, "v2"))
+    assert cluster.hosts_of(swarm) == ["a", "b", "c"]
+
+
+def test_a_cable_cut_and_mended(cluster, swarm, name):
+    """The host goes on running alone; what it runs is a duplicate when it returns, and is stopped unserved."""
+    platform, api = cluster.platform, cluster.platform.api
+    host = platform.hosts["b"]
+    old = next(p for p in api.procs(swarm) if p["host"] == "b")
+    begin = time.monotonic()
+    cluster.net.cut("b")
+    try:
+        wait_for("the lost proc is replaced", lambda: len(cluster.hosts_of(swarm)) == 3 and
+                 "b" not in cluster.hosts_of(swarm), REPLACED_SECS)
+        print(f"replaced after {time.monotonic() - begin:.1f} s")
+        assert host.containers(), "apps outlive the connection"
+        # A deploy goes on without it.
+        api.done(api.dispatch(swarm, "v2"))
+    finally:
+        cluster.net.mend("b")
+    with Load("10.77.0.1", platform.http_port, host=f"{name}.local", keep=2, fresh=1) as load:
+        wait_for("the host is live", lambda: platform.host_state("b") == "live", 30)
+        wait_for("its old proc is stopped", lambda: not host.containers(), 20)
+    assert load.counts.failed == 0 and set(load.counts.seen) == {"v2"}, (load.counts.errors, load.counts.seen)
+    assert old["proc_id"] not in {p["proc_id"] for p in api.procs(swarm)}
+    assert len(cluster.hosts_of(swarm)) == 3
