@@ -56,7 +56,9 @@ struct vr_proc {
     int64_t id;
     char id_text[24];
     char container[40]; /* the prefix and the id */
-    char *dir, *run_dir, *shim_dir, *log_path;
+    char *dir;     /* on disk: the overlay's upper layer */
+    char *run_dir; /* on tmpfs: the shim's socket and state, secrets */
+    char *log_path;
     bool runs_wanted; /* the wish is `run`, not `stop` or `held` */
 
     enum stage stage;
@@ -81,6 +83,7 @@ struct vr_proc {
     bool was_ready; /* any generation was */
     bool adopting;  /* found at our start and not yet seen as it is: nothing is reported of it */
     int adopt_tries;
+    bool stopped_well; /* the shim has ended what it ran, and was told to quit */
     struct vr_timer *ready_timer;
     int64_t ready_wait_ms;
     struct vr_mono start_deadline;
@@ -189,7 +192,7 @@ static void removed(struct vr_proc *p)
     if (vr_bundle_remove(p->dir, p->run_dir, &err) < 0)
         vr_warn(&p->log, "remove its folders: %s", err.msg);
     p->stage = STAGE_IDLE;
-    p->ready = p->was_ready = p->adopting = false;
+    p->ready = p->was_ready = p->adopting = p->stopped_well = false;
     p->generation = 0;
     p->state = (struct vr_shim_state){0};
     p->adopt_tries = 0;
@@ -223,11 +226,11 @@ static void clean(struct vr_proc *p)
 
     drop_shim(p);
     p->stage = STAGE_STOPPING;
-    if (!vr_fs_exists(p->shim_dir)) {
+    if (!vr_fs_exists(p->run_dir)) {
         removed(p);
         return;
     }
-    vr_shim_clean_argv(p->agent->config.shim, p->shim_dir, argv);
+    vr_shim_clean_argv(p->agent->config.shim, p->run_dir, argv);
     if (vr_task_start(&p->agent->loop, &spec, &p->cleaner, &err) < 0) {
         vr_warn(&p->log, "clean up: %s", err.msg);
         removed(p);
@@ -414,6 +417,10 @@ static void follow_shim(struct vr_proc *p, const struct vr_shim_state *s)
 static void lost_shim(struct vr_proc *p)
 {
     drop_shim(p);
+    if (p->stopped_well) {
+        removed(p);
+        return;
+    }
     if (p->stage == STAGE_STOPPING || p->adopt_tries++ >= VR_PROC_ADOPT_TRIES) {
         clean(p);
         return;
@@ -436,9 +443,8 @@ static void shim_speaks(void *arg)
         }
         if (event.kind == VR_SHIM_EVENT_STOPPED && p->stage == STAGE_STOPPING) {
             p->state = event.state;
-            vr_ignore(vr_shim_quit(p->shim, NULL), "clean() copes with one that stays");
-            clean(p);
-            return;
+            p->stopped_well = vr_shim_quit(p->shim, NULL) == 0;
+            continue; /* its end of the connection is the end of the shim */
         }
         if (event.kind == VR_SHIM_EVENT_STATE && p->stage == STAGE_UP)
             follow_shim(p, &event.state);
@@ -547,7 +553,7 @@ static int start_shim(struct vr_proc *p, bool adopt, struct vr_err *err)
     struct vr_bundle bundle = {0};
     vr_auto_free char *runtime_root = vr_strf("%s/runtime", p->agent->config.run_dir);
     struct vr_shim_spec spec = {
-        .dir = p->shim_dir,
+        .dir = p->run_dir,
         .log = p->log_path,
         .id = p->container,
         .bundle = &bundle,
@@ -570,13 +576,13 @@ static int start_shim(struct vr_proc *p, bool adopt, struct vr_err *err)
         if (r < 0)
             return r;
     }
-    r = vr_shim_start(p->agent->config.shim, p->shim_dir, adopt, err);
+    r = vr_shim_start(p->agent->config.shim, p->run_dir, adopt, err);
     return r == -VR_BUSY ? 0 : r; /* one that runs there is what we want */
 }
 
 static int follow(struct vr_proc *p, struct vr_err *err)
 {
-    int r = vr_shim_connect(p->shim_dir, &p->shim, err);
+    int r = vr_shim_connect(p->run_dir, &p->shim, err);
 
     if (r == 0)
         r = vr_shim_subscribe(p->shim, err);
@@ -614,7 +620,7 @@ static void launch(struct vr_proc *p, bool adopt)
 
     p->stage = STAGE_UP;
     r = vr_fs_mkdir_p(log_dir, 0750, &err);
-    if (r == 0 && !vr_shim_is_alive(p->shim_dir)) {
+    if (r == 0 && !vr_shim_is_alive(p->run_dir)) {
         if (!adopt && !port_is_ours(p))
             return;
         r = start_shim(p, adopt, &err);
@@ -774,7 +780,6 @@ struct vr_proc *vr_proc_new(struct vr_agent *agent, const json_t *desired, bool 
     vr_log_init(&p->log, &agent->log, "proc", p->id_text);
     p->dir = vr_strf("%s/procs/%s", agent->config.state_dir, p->id_text);
     p->run_dir = vr_strf("%s/procs/%s", agent->config.run_dir, p->id_text);
-    p->shim_dir = vr_strf("%s/shims/%s", agent->config.run_dir, p->id_text);
     p->log_path = vr_proc_log_path(&agent->config, p->id);
     p->since_us = vr_wall_now().us;
     p->code = "";
@@ -809,7 +814,6 @@ struct vr_proc *vr_proc_free(struct vr_proc *p)
     free(p->slug_path);
     free(p->dir);
     free(p->run_dir);
-    free(p->shim_dir);
     free(p->log_path);
     free(p);
     return NULL;

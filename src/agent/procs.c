@@ -3,6 +3,7 @@
 #include "agent/procs.h"
 
 #include "agent/proc.h"
+#include "agent/uptest.h"
 #include "fmt/json.h"
 #include "runtime/shim_client.h"
 #include "sys/fs.h"
@@ -21,15 +22,29 @@ struct vr_procs {
     bool strangers_stopped; /* shims that nobody claims were dealt with */
 };
 
+/* Uptests that a former process had under way: nobody waits for them any more. */
+static void end_old_uptests(struct vr_procs *procs)
+{
+    for (size_t i = 0; i < procs->found_count; i++) {
+        const char *name = procs->found[i].name;
+        vr_auto_free char *dir = vr_strf("%s/procs/%s", procs->agent->config.state_dir, name);
+        vr_auto_free char *run_dir = vr_strf("%s/procs/%s", procs->agent->config.run_dir, name);
+
+        if (strstr(name, VR_UPTEST_SUFFIX))
+            vr_uptest_remove(procs->agent, dir, run_dir);
+    }
+}
+
 struct vr_procs *vr_procs_new(struct vr_agent *agent)
 {
-    vr_auto_free char *shims = vr_strf("%s/shims", agent->config.run_dir);
+    vr_auto_free char *folders = vr_strf("%s/procs", agent->config.run_dir);
     struct vr_procs *procs = vr_alloc(sizeof(*procs));
     struct vr_err err;
 
     procs->agent = agent;
-    if (vr_shim_list(shims, &procs->found, &procs->found_count, &err) < 0)
+    if (vr_shim_list(folders, &procs->found, &procs->found_count, &err) < 0)
         vr_warn(&agent->log, "look for shims: %s", err.msg);
+    end_old_uptests(procs);
     return procs;
 }
 
@@ -85,7 +100,7 @@ static void stop_strangers(struct vr_procs *procs)
         int64_t id;
 
         if (vr_parse_i64(vr_str(procs->found[i].name), 1, INT64_MAX, &id, NULL) < 0)
-            continue; /* claimed, or an uptest's: vr_procs_new() has ended it */
+            continue; /* claimed, or an uptest's */
         vr_warn(&procs->agent->log, "proc %" PRId64 " is on no list: it is stopped", id);
         want = unwanted(id);
         procs->list[procs->count++] = vr_proc_new(procs->agent, want, true);

@@ -23,7 +23,7 @@
 
 struct vr_uptest {
     struct vr_agent *agent;
-    char *dir, *run_dir, *shim_dir, *result_path;
+    char *dir, *run_dir, *result_path;
     struct vr_shim *shim;
     struct vr_watch *watch;
     struct vr_timer *timer; /* end of the whole run; then the call that gives the results */
@@ -75,39 +75,90 @@ static void give(void *arg)
     t->fn(t->arg, all_passed(t->results), t->results);
 }
 
-/* What a run leaves, removed in the background: nobody waits for it. */
+/*
+ * What a run leaves, removed in the background: nobody waits for it. A shim that lives is told to
+ * end what it runs and then itself; what a dead one left is cleaned by a child.
+ */
 struct leftovers {
+    struct vr_agent *agent;
     char *dir, *run_dir;
+    struct vr_shim *shim;
+    struct vr_watch *watch;
     struct vr_task *cleaner;
 };
 
-static void leftovers_gone(void *arg, struct vr_exit how)
+static void leftovers_gone(struct leftovers *l)
 {
-    struct leftovers *l = arg;
-
-    l->cleaner = vr_task_free(l->cleaner);
     vr_ignore(vr_bundle_remove(l->dir, l->run_dir, NULL), "the next start of the agent finds it");
     free(l->dir);
     free(l->run_dir);
     free(l);
 }
 
-static void remove_container(struct vr_uptest *t)
+static void leftovers_cleaned(void *arg, struct vr_exit how)
 {
-    struct leftovers *l = vr_alloc(sizeof(*l));
+    struct leftovers *l = arg;
+
+    l->cleaner = vr_task_free(l->cleaner);
+    leftovers_gone(l);
+}
+
+static void leftovers_clean(struct leftovers *l)
+{
     const char *argv[4];
-    struct vr_task_spec spec = {.argv = argv, .on_done = leftovers_gone, .arg = l};
+    struct vr_task_spec spec = {.argv = argv, .on_done = leftovers_cleaned, .arg = l};
     struct vr_err err;
 
-    t->watch = vr_watch_free(t->watch);
-    t->shim = vr_shim_close(t->shim);
-    l->dir = vr_strdup(t->dir);
-    l->run_dir = vr_strdup(t->run_dir);
-    vr_shim_clean_argv(t->agent->config.shim, t->shim_dir, argv);
-    if (vr_task_start(&t->agent->loop, &spec, &l->cleaner, &err) < 0) {
-        vr_warn(&t->agent->log, "clean up after an uptest: %s", err.msg);
-        leftovers_gone(l, (struct vr_exit){0});
+    vr_shim_clean_argv(l->agent->config.shim, l->run_dir, argv);
+    if (vr_task_start(&l->agent->loop, &spec, &l->cleaner, &err) < 0) {
+        vr_warn(&l->agent->log, "clean up after an uptest: %s", err.msg);
+        leftovers_gone(l);
     }
+}
+
+static void leftovers_speak(void *arg)
+{
+    struct leftovers *l = arg;
+    struct vr_shim_event event;
+    int r;
+
+    while ((r = vr_shim_next(l->shim, &event, NULL)) > 0)
+        if (event.kind == VR_SHIM_EVENT_STOPPED)
+            vr_ignore(vr_shim_quit(l->shim, NULL), "then the connection ends all the same");
+    if (r == 0)
+        return;
+    l->watch = vr_watch_free(l->watch);
+    l->shim = vr_shim_close(l->shim);
+    leftovers_clean(l);
+}
+
+/* Takes the connection, which may be NULL. */
+static void remove_run(struct vr_agent *agent, const char *dir, const char *run_dir,
+                       struct vr_shim *shim)
+{
+    struct leftovers *l = vr_alloc(sizeof(*l));
+
+    *l = (struct leftovers){
+        .agent = agent, .dir = vr_strdup(dir), .run_dir = vr_strdup(run_dir), .shim = shim};
+    if (!shim && vr_shim_is_alive(run_dir))
+        vr_ignore(vr_shim_connect(run_dir, &l->shim, NULL), "then it is cleaned as a dead one");
+    if (l->shim && vr_shim_kill(l->shim, NULL) == 0) {
+        l->watch = vr_watch_new(&agent->loop, vr_shim_fd(l->shim), leftovers_speak, l);
+        return;
+    }
+    l->shim = vr_shim_close(l->shim);
+    leftovers_clean(l);
+}
+
+void vr_uptest_remove(struct vr_agent *agent, const char *dir, const char *run_dir)
+{
+    remove_run(agent, dir, run_dir, NULL);
+}
+
+static void remove_container(struct vr_uptest *t)
+{
+    t->watch = vr_watch_free(t->watch);
+    remove_run(t->agent, t->dir, t->run_dir, vr_take(t->shim));
 }
 
 /* The run is over, one way or the other. */
@@ -203,13 +254,13 @@ static int launch(struct vr_uptest *t, const struct vr_uptest_spec *spec, struct
     vr_auto_free char *folder = vr_strf("/app/uptests/%s", spec->proc_name);
     vr_auto_free char *port = vr_strf("%d", (int)spec->like->port);
     vr_auto_free char *limit = vr_strf("%" PRId64, spec->test_secs * 1000);
-    vr_auto_free char *log = vr_strf("%s/log", t->shim_dir);
+    vr_auto_free char *log = vr_strf("%s/log", t->run_dir);
     const char *words[] = {"/.init", "--uptest", folder,        spec->address,
                            port,     limit,      RESULT_TARGET, NULL};
     struct vr_bundle_bind bind = {.source = t->result_path, .target = RESULT_TARGET};
     struct vr_bundle_spec like = *spec->like;
     struct vr_bundle bundle = {0};
-    struct vr_shim_spec shim = {.dir = t->shim_dir,
+    struct vr_shim_spec shim = {.dir = t->run_dir,
                                 .log = log,
                                 .id = id,
                                 .bundle = &bundle,
@@ -227,7 +278,7 @@ static int launch(struct vr_uptest *t, const struct vr_uptest_spec *spec, struct
     like.command = NULL;
     like.binds = &bind;
     like.bind_count = 1;
-    r = vr_fs_mkdir_p(t->shim_dir, 0700, err);
+    r = vr_fs_mkdir_p(t->run_dir, 0700, err);
     if (r == 0)
         r = vr_fs_write(t->result_path, "", 0, 0600, err);
     if (r == 0)
@@ -237,9 +288,9 @@ static int launch(struct vr_uptest *t, const struct vr_uptest_spec *spec, struct
     if (r == 0)
         r = vr_shim_configure(&shim, err);
     if (r == 0)
-        r = vr_shim_start(t->agent->config.shim, t->shim_dir, false, err);
+        r = vr_shim_start(t->agent->config.shim, t->run_dir, false, err);
     if (r == 0)
-        r = vr_shim_connect(t->shim_dir, &t->shim, err);
+        r = vr_shim_connect(t->run_dir, &t->shim, err);
     if (r == 0)
         r = vr_shim_subscribe(t->shim, err);
     vr_bundle_fini(&bundle);
@@ -256,13 +307,11 @@ struct vr_uptest *vr_uptest_start(const struct vr_uptest_spec *spec)
     t->agent = spec->agent;
     t->fn = spec->fn;
     t->arg = spec->arg;
-    t->dir = vr_strf("%s/procs/%" PRId64 ".test%" PRId64, config->state_dir, spec->proc_id,
+    t->dir = vr_strf("%s/procs/%" PRId64 VR_UPTEST_SUFFIX "%" PRId64, config->state_dir, spec->proc_id,
                      spec->number);
-    t->run_dir = vr_strf("%s/procs/%" PRId64 ".test%" PRId64, config->run_dir, spec->proc_id,
+    t->run_dir = vr_strf("%s/procs/%" PRId64 VR_UPTEST_SUFFIX "%" PRId64, config->run_dir, spec->proc_id,
                          spec->number);
-    t->shim_dir = vr_strf("%s/shims/%" PRId64 ".test%" PRId64, config->run_dir, spec->proc_id,
-                          spec->number);
-    t->result_path = vr_strf("%s/results", t->shim_dir);
+    t->result_path = vr_strf("%s/results", t->run_dir);
     t->timer = vr_timer_new(&t->agent->loop, timed_out, t);
     if (tests == 0) { /* nothing to run: passed, and the report says that there are none */
         t->results = json_array();
@@ -292,7 +341,6 @@ struct vr_uptest *vr_uptest_free(struct vr_uptest *t)
     json_decref(t->results);
     free(t->dir);
     free(t->run_dir);
-    free(t->shim_dir);
     free(t->result_path);
     free(t);
     return NULL;

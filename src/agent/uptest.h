@@ -11,6 +11,8 @@
 #define VR_UPTEST_RESULT_BYTES (4 << 20)
 #define VR_UPTEST_TESTS_MAX    100 /* bounds the time of a whole run */
 
+#define VR_UPTEST_SUFFIX ".test" /* of the folders of a run: <proc id>.test<number> */
+
 struct vr_uptest;
 
 /** Over: `results` is the array of {Name, Output, Passed}, `passed` whether all did. Borrowed. */
@@ -39,5 +41,8 @@ struct vr_uptest *vr_uptest_start(const struct vr_uptest_spec *spec);
 
 /** Call it off, or release it after `fn`. */
 struct vr_uptest *vr_uptest_free(struct vr_uptest *t);
+
+/** End and remove what a run has in these folders, in the background. */
+void vr_uptest_remove(struct vr_agent *agent, const char *dir, const char *run_dir);
 
 #endif

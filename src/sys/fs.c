@@ -63,7 +63,8 @@ int vr_fd_read_all(int fd, size_t max_bytes, char **out, size_t *out_len, struct
     }
     text[len] = '\0';
     *out = vr_take(text);
-    *out_len = len;
+    if (out_len)
+        *out_len = len;
     return 0;
 }
 

@@ -13,7 +13,8 @@
 VR_MUST_USE
 int vr_fd_write_all(int fd, const void *bytes, size_t n, struct vr_err *err);
 
-/** Read to the end of the file; more than max_bytes is -VR_LIMIT. *out is NUL-terminated, given. */
+/** Read to the end of the file; more than max_bytes is -VR_LIMIT. *out is NUL-terminated, given;
+ * out_len may be NULL. */
 VR_MUST_USE
 int vr_fd_read_all(int fd, size_t max_bytes, char **out, size_t *out_len, struct vr_err *err);
 
