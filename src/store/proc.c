@@ -220,6 +220,19 @@ static int change_values(struct vr_tx *tx, int64_t id, struct vr_err *err, const
     return r < 0 ? r : vr_proc_touch(tx, id, err);
 }
 
+/* Tell those who watch that something of it changed, under the state that it is in. */
+static int tell(struct vr_tx *tx, int64_t id, struct vr_wall now, struct vr_err *err)
+{
+    VR_ROW(proc) row = {0};
+    vr_auto_free char *event = NULL;
+    int r = vr_store_proc_find_id(tx, id, &row, err);
+
+    if (r < 0)
+        return r;
+    event = vr_strf("PROCESS_STATE_%s", vr_proc_state_of(row.actual)->name);
+    return vr_proc_event(tx, id, event, now, err);
+}
+
 int vr_store_proc_set_desired(struct vr_tx *tx, int64_t id, const char *desired, bool force,
                               struct vr_err *err)
 {
@@ -230,29 +243,40 @@ int vr_store_proc_set_desired(struct vr_tx *tx, int64_t id, const char *desired,
 int vr_store_proc_set_admitted(struct vr_tx *tx, int64_t id, bool admitted, struct vr_wall now,
                                struct vr_err *err)
 {
-    return change(tx, id, err,
-                  "UPDATE procs SET"
-                  " admitted_us = CASE WHEN $2 = 1 AND admitted = 0 THEN $3 ELSE admitted_us END,"
-                  " drain_us = CASE WHEN $2 = 0 AND admitted = 1 THEN $3 ELSE drain_us END,"
-                  " admitted = $2 WHERE id = $1",
-                  VR_B(admitted), VR_I(now.us));
+    int64_t changed = 0;
+    int r = vr_db_exec(tx->db, &changed, err,
+                       "UPDATE procs SET admitted = $2,"
+                       " admitted_us = CASE WHEN $2 = 1 THEN $3 ELSE admitted_us END,"
+                       " drain_us = CASE WHEN $2 = 0 THEN $3 ELSE drain_us END"
+                       " WHERE id = $1 AND admitted <> $2",
+                       VR_I(id), VR_B(admitted), VR_I(now.us));
+
+    if (r < 0 || !changed)
+        return r;
+    r = vr_proc_touch(tx, id, err);
+    return r < 0 ? r : tell(tx, id, now, err);
 }
 
 int vr_store_proc_request_test(struct vr_tx *tx, int64_t id, struct vr_wall now, struct vr_err *err)
 {
-    return change(tx, id, err,
-                  "UPDATE procs SET test_n = test_n + 1, tested = 'pending', tested_us = $2,"
-                  " test_began_us = CASE WHEN test_began_us = 0 THEN $2 ELSE test_began_us END"
-                  " WHERE id = $1",
-                  VR_I(now.us));
+    int r = change(tx, id, err,
+                   "UPDATE procs SET test_n = test_n + 1, tested = 'pending', tested_us = $2,"
+                   " test_began_us = CASE WHEN test_began_us = 0 THEN $2 ELSE test_began_us END"
+                   " WHERE id = $1",
+                   VR_I(now.us));
+
+    return r < 0 ? r : tell(tx, id, now, err);
 }
 
-int vr_store_proc_demote(struct vr_tx *tx, int64_t id, struct vr_wall now, struct vr_err *err)
+int vr_store_proc_demote(struct vr_tx *tx, int64_t id, int64_t flaps, struct vr_wall now,
+                         struct vr_err *err)
 {
-    return change(tx, id, err,
-                  "UPDATE procs SET passed = 0, tested = 'no', test_began_us = 0,"
-                  " flaps = flaps + 1, flapped_us = $2 WHERE id = $1",
-                  VR_I(now.us));
+    int r = change(tx, id, err,
+                   "UPDATE procs SET passed = 0, tested = 'no', test_began_us = 0,"
+                   " flaps = flaps + 1, flapped_us = $2 WHERE id = $1",
+                   VR_I(now.us));
+
+    return r < 0 ? r : tell(tx, id, now, err);
 }
 
 /* What a new epoch means for any proc; the session is that of its host now. */
@@ -264,22 +288,26 @@ int vr_store_proc_demote(struct vr_tx *tx, int64_t id, struct vr_wall now, struc
 
 int vr_store_proc_start(struct vr_tx *tx, int64_t id, struct vr_wall now, struct vr_err *err)
 {
-    return change(tx, id, err,
-                  "UPDATE procs SET desired = 'run', actual = 'assigned', reported = 'assigned',"
-                  " since_us = $2, running_us = NULL, stopped_us = NULL," NEW_EPOCH UNADMIT
-                  "WHERE id = $1",
-                  VR_I(now.us));
+    int r = change(tx, id, err,
+                   "UPDATE procs SET desired = 'run', actual = 'assigned', reported = 'assigned',"
+                   " since_us = $2, running_us = NULL, stopped_us = NULL," NEW_EPOCH UNADMIT
+                   "WHERE id = $1",
+                   VR_I(now.us));
+
+    return r < 0 ? r : tell(tx, id, now, err);
 }
 
-int vr_store_proc_restart(struct vr_tx *tx, int64_t id, bool health, struct vr_wall now,
-                          struct vr_err *err)
+int vr_store_proc_restart(struct vr_tx *tx, int64_t id, int64_t unhealthy_restarts,
+                          struct vr_wall now, struct vr_err *err)
 {
-    return change(
-        tx, id, err,
-        "UPDATE procs SET desired = 'run', restart_n = restart_n + 1, actual = 'starting',"
-        " reported = 'starting', since_us = $2, running_us = NULL,"
-        " unhealthy_restarts = unhealthy_restarts + $3," NEW_EPOCH "WHERE id = $1",
-        VR_I(now.us), VR_B(health));
+    int r =
+        change(tx, id, err,
+               "UPDATE procs SET desired = 'run', restart_n = restart_n + 1, actual = 'starting',"
+               " reported = 'starting', since_us = $2, running_us = NULL,"
+               " unhealthy_restarts = unhealthy_restarts + $3," NEW_EPOCH "WHERE id = $1",
+               VR_I(now.us), VR_B(health));
+
+    return r < 0 ? r : tell(tx, id, now, err);
 }
 
 int vr_store_proc_set_unknown(struct vr_tx *tx, int64_t id, struct vr_wall now, struct vr_err *err)
@@ -287,19 +315,23 @@ int vr_store_proc_set_unknown(struct vr_tx *tx, int64_t id, struct vr_wall now, 
     int r = change(tx, id, err, "UPDATE procs SET actual = 'unknown', since_us = $2 WHERE id = $1",
                    VR_I(now.us));
 
-    return r < 0 ? r : vr_proc_event(tx, id, "PROCESS_STATE_UNKNOWN", now, err);
+    return r < 0 ? r : tell(tx, id, now, err);
 }
 
 int vr_store_proc_set_known(struct vr_tx *tx, int64_t id, bool new_epoch, struct vr_wall now,
                             struct vr_err *err)
 {
+    int r;
+
     if (new_epoch)
-        return change(tx, id, err,
-                      "UPDATE procs SET actual = 'starting', since_us = $2," NEW_EPOCH UNADMIT
-                      "WHERE id = $1",
-                      VR_I(now.us));
-    return change(tx, id, err, "UPDATE procs SET actual = reported, since_us = $2 WHERE id = $1",
-                  VR_I(now.us));
+        r = change(tx, id, err,
+                   "UPDATE procs SET actual = 'starting', since_us = $2," NEW_EPOCH UNADMIT
+                   "WHERE id = $1",
+                   VR_I(now.us));
+    else
+        r = change(tx, id, err, "UPDATE procs SET actual = reported, since_us = $2 WHERE id = $1",
+                   VR_I(now.us));
+    return r < 0 ? r : tell(tx, id, now, err);
 }
 
 int vr_store_proc_set_unhealthy(struct vr_tx *tx, int64_t id, struct vr_wall since,
@@ -317,14 +349,13 @@ int vr_store_proc_set_rollout(struct vr_tx *tx, int64_t id, const char *rollout_
 int vr_store_proc_set_actual(struct vr_tx *tx, int64_t id, const char *actual, const char *message,
                              struct vr_wall now, struct vr_err *err)
 {
-    vr_auto_free char *event = vr_strf("PROCESS_STATE_%s", vr_proc_state_of(actual)->name);
     int r = change(tx, id, err,
                    "UPDATE procs SET actual = $2, reported = $2, message = $3, since_us = $4,"
                    " stopped_us = CASE WHEN $2 = 'stopped' THEN $4 ELSE stopped_us END"
                    " WHERE id = $1",
                    VR_T(actual), VR_T(message), VR_I(now.us));
 
-    return r < 0 ? r : vr_proc_event(tx, id, event, now, err);
+    return r < 0 ? r : tell(tx, id, now, err);
 }
 
 int vr_store_proc_delete(struct vr_tx *tx, int64_t id, struct vr_wall now, struct vr_err *err)

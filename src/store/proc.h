@@ -61,6 +61,12 @@ struct vr_proc_row {
 
 VR_DECLARE_ROW(proc);
 
+/*
+ * Every change of what people see of a proc (state, test, admission) collects an event of kind
+ * 'proc', whose data is the contract's proc object and "event": "PROCESS_STATE_RUNNING" or the
+ * like; a deletion one with "PROCESS_GROUP_REMOVED". Host and swarm are touched.
+ */
+
 VR_MUST_USE
 int vr_store_proc_find_id(struct vr_tx *tx, int64_t id, struct vr_proc_row *out,
                           struct vr_err *err);
@@ -120,16 +126,20 @@ int vr_store_proc_set_admitted(struct vr_tx *tx, int64_t id, bool admitted, stru
 VR_MUST_USE
 int vr_store_proc_request_test(struct vr_tx *tx, int64_t id, struct vr_wall now,
                                struct vr_err *err);
-/** Bad health: passed and tested are void, flaps + 1. */
+/** Bad health: passed and tested are void. @flaps how often it was so lately, this one too */
 VR_MUST_USE
-int vr_store_proc_demote(struct vr_tx *tx, int64_t id, struct vr_wall now, struct vr_err *err);
+int vr_store_proc_demote(struct vr_tx *tx, int64_t id, int64_t flaps, struct vr_wall now,
+                         struct vr_err *err);
 /** From held to run: a new epoch, not tested, not admitted. */
 VR_MUST_USE
 int vr_store_proc_start(struct vr_tx *tx, int64_t id, struct vr_wall now, struct vr_err *err);
-/** A new process: new epoch, restart_n + 1, not tested; admitted stays. health: counts as such. */
+/**
+ * A new process: new epoch, restart_n + 1, not tested; admitted stays.
+ * @unhealthy_restarts  for bad health, how often lately, this one too; -1: for another reason
+ */
 VR_MUST_USE
-int vr_store_proc_restart(struct vr_tx *tx, int64_t id, bool health, struct vr_wall now,
-                          struct vr_err *err);
+int vr_store_proc_restart(struct vr_tx *tx, int64_t id, int64_t unhealthy_restarts,
+                          struct vr_wall now, struct vr_err *err);
 /** Its host is lost: actual is unknown, whatever is reported, until set_known. */
 VR_MUST_USE
 int vr_store_proc_set_unknown(struct vr_tx *tx, int64_t id, struct vr_wall now, struct vr_err *err);

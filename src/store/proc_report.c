@@ -85,7 +85,8 @@ static int write_test(struct vr_tx *tx, const struct vr_proc_report *report,
     if (!change->result)
         return 0;
     return vr_row_change(tx, "proc", report->id, err,
-                         "UPDATE procs SET tested = $2, passed = $3, tested_us = $4,"
+                         "UPDATE procs SET tested = $2,"
+                         " passed = CASE WHEN $3 = 1 THEN 1 ELSE passed END, tested_us = $4,"
                          " test_json = $5 WHERE id = $1",
                          VR_I(report->id), VR_T(report->test_state), VR_B(change->passed),
                          VR_I(now.us), VR_T(vr_row_or(report->test_json, "[]")));
@@ -100,7 +101,9 @@ static int write_state(struct vr_tx *tx, const struct vr_proc_report *report, co
         tx, "proc", report->id, err,
         "UPDATE procs SET reported = $2, actual = $3,"
         " since_us = CASE WHEN $3 = 'unknown' THEN since_us ELSE $4 END,"
-        " running_us = CASE WHEN $2 = 'running' THEN $4 ELSE NULL END,"
+        " running_us = CASE WHEN $2 <> 'running' THEN NULL"
+        " WHEN reported = 'running' AND generation = $7 THEN coalesce(running_us, $5)"
+        " ELSE $5 END,"
         " stopped_us = CASE WHEN $2 = 'stopped' THEN coalesce(stopped_us, $5) ELSE NULL END,"
         " unhealthy_us = CASE WHEN $2 = 'running' THEN unhealthy_us ELSE 0 END,"
         " pid = $6, generation = $7, restarts = $8, message = coalesce($9, message),"

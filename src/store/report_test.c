@@ -182,6 +182,26 @@ static int apply(struct fixture *f, const char *text, struct vr_report_result *o
     return vr_store_report_apply(f->tx, f->host[0], body, NOW, out, err);
 }
 
+TEST(vr_store_proc_set_admitted__again__changes_and_tells_once)
+{
+    FIXTURE(f);
+    VR_ROWS(event) events = {0};
+    VR_ROW(proc) row = {0};
+    int64_t id;
+
+    CHECK(fixture_init(&f));
+    CHECK(add_proc(&f, 0, 5000, &id) == 0);
+    CHECK(vr_store_proc_set_admitted(f.tx, id, false, AT(1), NULL) == 0);
+    CHECK(vr_store_proc_set_admitted(f.tx, id, true, AT(2), NULL) == 0);
+    CHECK(vr_store_proc_set_admitted(f.tx, id, true, AT(3), NULL) == 0);
+    CHECK(vr_store_proc_set_admitted(f.tx, id, false, AT(4), NULL) == 0);
+    CHECK(vr_store_proc_find_id(f.tx, id, &row, NULL) == 0);
+    CHECK(!row.admitted && row.admitted_us == AT(2).us && row.drain_us == AT(4).us);
+    CHECK(fixture_commit(&f, VR_DB_READ) == 0);
+    CHECK(vr_store_event_tail(f.tx, "proc", 10, &events, NULL) == 0);
+    CHECK(events.n == 3); /* placed, admitted, taken out */
+}
+
 TEST(vr_store_report_apply__whole_report)
 {
     FIXTURE(f);
