@@ -115,8 +115,11 @@ static void start_worker(void *arg)
 {
     struct balancer *b = arg;
     const char *argv[] = {b->all->agent->self_path, "balancer-worker", NULL};
-    struct vr_task_spec spec = {
-        .argv = argv, .on_line = worker_line, .on_done = worker_done, .arg = b, .keeps_input = true};
+    struct vr_task_spec spec = {.argv = argv,
+                                .on_line = worker_line,
+                                .on_done = worker_done,
+                                .arg = b,
+                                .keeps_input = true};
     struct vr_err err;
 
     if (vr_task_start(&b->all->agent->loop, &spec, &b->worker, &err) < 0) {
@@ -193,10 +196,10 @@ static void want(struct vr_balancers *all, const char *name, json_t *element)
         b->name = vr_strdup(name);
         b->retry = vr_timer_new(&all->agent->loop, start_worker, b);
     }
-    reopen = !is_new && (!json_equal(json_object_get(b->want, "options"),
-                                     json_object_get(element, "options")) ||
-                         !json_equal(json_object_get(b->want, "driver"),
-                                     json_object_get(element, "driver")));
+    reopen =
+        !is_new &&
+        (!json_equal(json_object_get(b->want, "options"), json_object_get(element, "options")) ||
+         !json_equal(json_object_get(b->want, "driver"), json_object_get(element, "driver")));
     b->leaving = false;
     if (!is_new && !reopen && json_equal(b->want, element))
         return;
@@ -217,7 +220,7 @@ static bool is_listed(const json_t *list, const char *name)
     size_t i;
     json_t *element;
 
-    json_array_foreach(list, i, element)
+    json_array_foreach (list, i, element)
         if (vr_streq(json_string_value(json_object_get(element, "name")), name))
             return true;
     return false;
@@ -236,7 +239,7 @@ void vr_balancers_apply(struct vr_balancers *all, const json_t *list)
             tell_pools(b);
         }
     }
-    json_array_foreach(list, i, element) {
+    json_array_foreach (list, i, element) {
         const char *name = json_string_value(json_object_get(element, "name"));
 
         if (name)
@@ -249,12 +252,11 @@ static void report_one(struct balancer *b, json_t *out)
     size_t i;
     json_t *pool;
 
-    json_array_foreach(b->report, i, pool) {
-        json_t *one = json_pack("{s:s, s:O, s:O, s:O, s:O}", "balancer", b->name, "pool",
-                                json_object_get(pool, "name"), "applied",
-                                json_object_get(pool, "applied"), "confirmed",
-                                json_object_get(pool, "confirmed"), "nodes",
-                                json_object_get(pool, "nodes"));
+    json_array_foreach (b->report, i, pool) {
+        json_t *one = json_pack(
+            "{s:s, s:O, s:O, s:O, s:O}", "balancer", b->name, "pool", json_object_get(pool, "name"),
+            "applied", json_object_get(pool, "applied"), "confirmed",
+            json_object_get(pool, "confirmed"), "nodes", json_object_get(pool, "nodes"));
         const char *error = json_string_value(json_object_get(pool, "error"));
 
         if (!one)
@@ -270,7 +272,7 @@ static void report_error(struct balancer *b, json_t *out)
     size_t i;
     json_t *pool;
 
-    json_array_foreach(json_object_get(b->want, "pools"), i, pool)
+    json_array_foreach (json_object_get(b->want, "pools"), i, pool)
         vr_json_push(out, json_pack("{s:s, s:O, s:i, s:i, s:[], s:s}", "balancer", b->name, "pool",
                                     json_object_get(pool, "name"), "applied", 0, "confirmed", 0,
                                     "nodes", "error", b->error));
@@ -312,7 +314,7 @@ void vr_balancers_shutdown(struct vr_agent *agent, const json_t *list)
     size_t i;
     json_t *element;
 
-    json_array_foreach(list, i, element)
+    json_array_foreach (list, i, element)
         if (json_object_get(element, "name"))
             shut_down(agent, element);
 }

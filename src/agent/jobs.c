@@ -302,7 +302,7 @@ static bool is_listed(const json_t *list, int64_t id)
     size_t i;
     json_t *desired;
 
-    json_array_foreach(list, i, desired)
+    json_array_foreach (list, i, desired)
         if (json_integer_value(json_object_get(desired, "id")) == id)
             return true;
     return false;
@@ -320,7 +320,7 @@ void vr_jobs_apply(struct vr_jobs *jobs, const json_t *list)
             forget(jobs->list[k]);
     }
     jobs->count = kept;
-    json_array_foreach(list, i, desired) {
+    json_array_foreach (list, i, desired) {
         int64_t id = json_integer_value(json_object_get(desired, "id"));
 
         if (id > 0 && !has(jobs, id) && jobs->count < VR_JOBS_MAX)
@@ -333,10 +333,10 @@ static json_t *report_one(struct job *j)
     size_t n = j->log.len < VR_JOBS_LOG_BYTES ? j->log.len : VR_JOBS_LOG_BYTES;
     /* A job is over only once its whole log is told. */
     bool is_last = n == j->log.len;
-    json_t *out = json_pack("{s:I, s:s, s:s, s:I, s:o}", "id", (json_int_t)j->id, "state",
-                            is_last ? j->state : "running", "phase", j->phase ? j->phase : "",
-                            "log_at", (json_int_t)j->log_at, "log",
-                            vr_json_text(vr_buf_text(&j->log), n));
+    json_t *out =
+        json_pack("{s:I, s:s, s:s, s:I, s:o}", "id", (json_int_t)j->id, "state",
+                  is_last ? j->state : "running", "phase", j->phase ? j->phase : "", "log_at",
+                  (json_int_t)j->log_at, "log", vr_json_text(vr_buf_text(&j->log), n));
 
     j->log_sent = n;
     j->dirty = !is_last;

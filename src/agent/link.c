@@ -88,8 +88,8 @@ static int read_identity(struct vr_link *l, struct vr_err *err)
 
 static void save_identity(struct vr_link *l)
 {
-    vr_auto_json json_t *doc = json_pack("{s:s, s:s}", "host_token", l->token, "cluster",
-                                         l->cluster);
+    vr_auto_json json_t *doc =
+        json_pack("{s:s, s:s}", "host_token", l->token, "cluster", l->cluster);
     struct vr_err err;
 
     if (vr_saved_write(l->agent->config.state_dir, "identity", doc, &err) < 0)
@@ -388,10 +388,9 @@ static json_t *compose(struct vr_link *l, bool full)
     vr_procs_report(l->agent->procs, procs, full);
     vr_jobs_report(l->agent->jobs, jobs, full);
     vr_balancers_report(l->agent->balancers, pools, full);
-    doc = json_pack("{s:I, s:I, s:I, s:b, s:o, s:o, s:o, s:o}", "session",
-                    (json_int_t)l->session, "seq", (json_int_t)++l->seq, "rev",
-                    (json_int_t)l->rev, "full", full, "boot", vr_usage_boot_id(), "procs", procs,
-                    "jobs", jobs, "pools", pools);
+    doc = json_pack("{s:I, s:I, s:I, s:b, s:o, s:o, s:o, s:o}", "session", (json_int_t)l->session,
+                    "seq", (json_int_t)++l->seq, "rev", (json_int_t)l->rev, "full", full, "boot",
+                    vr_usage_boot_id(), "procs", procs, "jobs", jobs, "pools", pools);
     if (full || now - l->last_usage_ns > VR_LINK_USAGE_MS * VR_NS_PER_MS) {
         l->last_usage_ns = now;
         vr_json_set(doc, "usage", vr_usage_now(l->agent));

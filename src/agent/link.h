@@ -9,14 +9,14 @@
 
 struct vr_link;
 
-#define VR_LINK_PROTOCOL        "1"
-#define VR_LINK_WAIT_SECS       55
-#define VR_LINK_COALESCE_MS     20
-#define VR_LINK_HEARTBEAT_MS    2000
-#define VR_LINK_USAGE_MS        10000 /* how often use of memory and CPU is reported */
-#define VR_LINK_RETRY_FIRST_MS  200
-#define VR_LINK_RETRY_MAX_MS    3000
-#define VR_LINK_DESIRED_BYTES   (16 << 20)
+#define VR_LINK_PROTOCOL       "1"
+#define VR_LINK_WAIT_SECS      55
+#define VR_LINK_COALESCE_MS    20
+#define VR_LINK_HEARTBEAT_MS   2000
+#define VR_LINK_USAGE_MS       10000 /* how often use of memory and CPU is reported */
+#define VR_LINK_RETRY_FIRST_MS 200
+#define VR_LINK_RETRY_MAX_MS   3000
+#define VR_LINK_DESIRED_BYTES  (16 << 20)
 
 /** @agent borrowed. Reads the saved identity; -VR_PARSE if it is damaged beyond use. */
 VR_MUST_USE

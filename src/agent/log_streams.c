@@ -157,8 +157,8 @@ static void start(struct vr_log_streams *all, const json_t *desired, const char 
 
     s->all = all;
     s->id = vr_strdup(id);
-    s->path = vr_proc_log_path(&all->agent->config,
-                               json_integer_value(json_object_get(desired, "proc")));
+    s->path =
+        vr_proc_log_path(&all->agent->config, json_integer_value(json_object_get(desired, "proc")));
     s->follow = json_is_true(json_object_get(desired, "follow"));
     s->timer = vr_timer_new(&all->agent->loop, look, s);
     open_log(s);
@@ -199,7 +199,7 @@ static bool is_listed(const json_t *list, const char *id)
     size_t i;
     json_t *desired;
 
-    json_array_foreach(list, i, desired)
+    json_array_foreach (list, i, desired)
         if (vr_streq(json_string_value(json_object_get(desired, "id")), id))
             return true;
     return false;
@@ -217,7 +217,7 @@ void vr_log_streams_apply(struct vr_log_streams *all, const json_t *list)
             forget(all->list[k]);
     }
     all->count = kept;
-    json_array_foreach(list, i, desired) {
+    json_array_foreach (list, i, desired) {
         const char *id = json_string_value(json_object_get(desired, "id"));
 
         if (id && !has(all, id) && all->count < VR_LOG_STREAMS_MAX)

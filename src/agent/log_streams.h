@@ -9,10 +9,10 @@
 
 struct vr_log_streams;
 
-#define VR_LOG_STREAMS_MAX     64
-#define VR_LOG_STREAM_BYTES    (256 << 10) /* of one piece */
-#define VR_LOG_STREAM_LOOK_MS  100
-#define VR_LOG_STREAM_LINES    10000 /* of history */
+#define VR_LOG_STREAMS_MAX    64
+#define VR_LOG_STREAM_BYTES   (256 << 10) /* of one piece */
+#define VR_LOG_STREAM_LOOK_MS 100
+#define VR_LOG_STREAM_LINES   10000 /* of history */
 
 /** @agent borrowed. */
 struct vr_log_streams *vr_log_streams_new(struct vr_agent *agent);

@@ -56,8 +56,8 @@ struct vr_proc {
     int64_t id;
     char id_text[24];
     char container[40]; /* the prefix and the id */
-    char *dir;     /* on disk: the overlay's upper layer */
-    char *run_dir; /* on tmpfs: the shim's socket and state, secrets */
+    char *dir;          /* on disk: the overlay's upper layer */
+    char *run_dir;      /* on tmpfs: the shim's socket and state, secrets */
     char *log_path;
     bool runs_wanted; /* the wish is `run`, not `stop` or `held` */
 

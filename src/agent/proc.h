@@ -12,9 +12,9 @@ struct vr_proc;
 #define VR_PROC_MESSAGE_BYTES    256
 #define VR_PROC_LOG_TAIL_LINES   50
 #define VR_PROC_LOG_TAIL_BYTES   8192
-#define VR_PROC_READY_FIRST_MS   5   /* first look for the listener, then ever slower */
+#define VR_PROC_READY_FIRST_MS   5 /* first look for the listener, then ever slower */
 #define VR_PROC_READY_SLOWEST_MS 100
-#define VR_PROC_ADOPT_TRIES      3   /* shims that die one after the other */
+#define VR_PROC_ADOPT_TRIES      3 /* shims that die one after the other */
 #define VR_PROC_CLEAN_SECS       30
 
 /** How a proc is, in the words of the protocol. */

@@ -112,7 +112,7 @@ static bool is_listed(const json_t *list, int64_t id)
     size_t i;
     json_t *desired;
 
-    json_array_foreach(list, i, desired)
+    json_array_foreach (list, i, desired)
         if (json_integer_value(json_object_get(desired, "id")) == id)
             return true;
     return false;
@@ -182,7 +182,7 @@ void vr_procs_apply(struct vr_procs *procs, const json_t *list, bool is_current)
     size_t i;
     json_t *desired;
 
-    json_array_foreach(list, i, desired) {
+    json_array_foreach (list, i, desired) {
         int64_t id = json_integer_value(json_object_get(desired, "id"));
         struct vr_proc *p = find(procs, id);
 

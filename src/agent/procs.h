@@ -9,8 +9,8 @@
 
 struct vr_procs;
 
-#define VR_PROCS_MAX           2000
-#define VR_PROCS_LOGS_KEPT     300 /* log folders of procs that are gone, newest first */
+#define VR_PROCS_MAX       2000
+#define VR_PROCS_LOGS_KEPT 300 /* log folders of procs that are gone, newest first */
 
 /** @agent borrowed. */
 struct vr_procs *vr_procs_new(struct vr_agent *agent);

@@ -75,7 +75,8 @@ int vr_saved_read(const char *dir, const char *name, const struct vr_log *log, j
         return r;
     r = unseal(dir, raw, n, out, err);
     if (r < 0) {
-        vr_error(log, "'%s' is damaged (%s): set aside as '%s', rebuilt from what runs and the server",
+        vr_error(log,
+                 "'%s' is damaged (%s): set aside as '%s', rebuilt from what runs and the server",
                  path, err ? err->msg : "", aside);
         vr_ignore(rename(path, aside), "it is replaced by the next write");
         return vr_fail(err, VR_PARSE, "'%s' is damaged", path);

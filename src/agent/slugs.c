@@ -233,9 +233,9 @@ static void copied(void *arg, struct vr_exit how)
     w->copier = vr_task_free(w->copier);
     if (how.code != 0) {
         vr_exit_format(how, text, sizeof(text));
-        vr_ignore(vr_fail(&err, VR_IO, "copy slug %.12s for user %d: %s", w->sha256, (int)w->uid,
-                          text),
-                  "the sentence is what counts");
+        vr_ignore(
+            vr_fail(&err, VR_IO, "copy slug %.12s for user %d: %s", w->sha256, (int)w->uid, text),
+            "the sentence is what counts");
         end_wait(w, NULL, "mount", &err);
         return;
     }
@@ -273,8 +273,7 @@ static void advance(struct vr_slug_wait *w)
         return;
     }
     spec.file = file;
-    r = r < 0 && r != -VR_NOT_FOUND ? r
-                                    : vr_mount_prepare(s->mounts, &spec, &path, &w->copy, &err);
+    r = r < 0 && r != -VR_NOT_FOUND ? r : vr_mount_prepare(s->mounts, &spec, &path, &w->copy, &err);
     if (r == -VR_BUSY)
         start_copy(w);
     else
@@ -352,7 +351,7 @@ static bool is_kept(const json_t *keep, const char *sha256)
     size_t i;
     json_t *one;
 
-    json_array_foreach(keep, i, one)
+    json_array_foreach (keep, i, one)
         if (vr_streq(json_string_value(one), sha256))
             return true;
     return false;

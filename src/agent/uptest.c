@@ -59,7 +59,7 @@ static bool all_passed(const json_t *results)
     size_t i;
     json_t *one;
 
-    json_array_foreach(results, i, one)
+    json_array_foreach (results, i, one)
         if (!json_is_true(json_object_get(one, "Passed")))
             return false;
     return true;
@@ -235,8 +235,7 @@ static void timed_out(void *arg)
         finish(t, failed_run("the tests took too long and were ended"));
 }
 
-static int make_result_file(struct vr_uptest *t, const struct vr_bundle *bundle,
-                            struct vr_err *err)
+static int make_result_file(struct vr_uptest *t, const struct vr_bundle *bundle, struct vr_err *err)
 {
     int r = vr_fs_write(t->result_path, "", 0, 0600, err);
 
@@ -307,10 +306,10 @@ struct vr_uptest *vr_uptest_start(const struct vr_uptest_spec *spec)
     t->agent = spec->agent;
     t->fn = spec->fn;
     t->arg = spec->arg;
-    t->dir = vr_strf("%s/procs/%" PRId64 VR_UPTEST_SUFFIX "%" PRId64, config->state_dir, spec->proc_id,
-                     spec->number);
-    t->run_dir = vr_strf("%s/procs/%" PRId64 VR_UPTEST_SUFFIX "%" PRId64, config->run_dir, spec->proc_id,
-                         spec->number);
+    t->dir = vr_strf("%s/procs/%" PRId64 VR_UPTEST_SUFFIX "%" PRId64, config->state_dir,
+                     spec->proc_id, spec->number);
+    t->run_dir = vr_strf("%s/procs/%" PRId64 VR_UPTEST_SUFFIX "%" PRId64, config->run_dir,
+                         spec->proc_id, spec->number);
     t->result_path = vr_strf("%s/results", t->run_dir);
     t->timer = vr_timer_new(&t->agent->loop, timed_out, t);
     if (tests == 0) { /* nothing to run: passed, and the report says that there are none */

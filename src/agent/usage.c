@@ -50,8 +50,8 @@ json_t *vr_usage_facts(const struct vr_agent *agent)
     sysinfo(&info);
     for (size_t i = 0; i < caps->warning_count; i++)
         vr_json_push(warnings, json_string(caps->warnings[i]));
-    facts = json_pack("{s:s, s:s, s:i, s:I, s:s, s:b, s:b, s:o, s:s}", "kernel", u.release, "machine",
-                      u.machine, "cpus", get_nprocs(), "mem_total_bytes",
+    facts = json_pack("{s:s, s:s, s:i, s:I, s:s, s:b, s:b, s:o, s:s}", "kernel", u.release,
+                      "machine", u.machine, "cpus", get_nprocs(), "mem_total_bytes",
                       (json_int_t)info.totalram * info.mem_unit, "cgroups",
                       vr_cgroup_layout_name(caps->cgroups), "userns", caps->has_userns, "idmap",
                       caps->has_idmap, "warnings", warnings, "version", VR_VERSION);
@@ -71,6 +71,6 @@ json_t *vr_usage_now(const struct vr_agent *agent)
     vr_ignore(vr_fs_free_bytes(agent->config.state_dir, &disk, NULL), "shown as 0");
     return json_pack("{s:I, s:I, s:I, s:f}", "mem_total_bytes",
                      (json_int_t)meminfo(text, "MemTotal"), "mem_available_bytes",
-                     (json_int_t)meminfo(text, "MemAvailable"), "disk_free_bytes",
-                     (json_int_t)disk, "load1", (double)info.loads[0] / 65536.0);
+                     (json_int_t)meminfo(text, "MemAvailable"), "disk_free_bytes", (json_int_t)disk,
+                     "load1", (double)info.loads[0] / 65536.0);
 }

@@ -99,8 +99,8 @@ static int refuse_cancel(struct apply *a, const struct vr_plan_action *act)
     int r = vr_store_rollout_refuse_cancel(a->tx, act->rollout, a->err);
 
     if (r == 0 && act->text)
-        r = vr_store_rollout_note(a->tx, act->rollout, a->snap->active->step, NULL, NULL,
-                                  act->text, a->snap->plan.now, a->err);
+        r = vr_store_rollout_note(a->tx, act->rollout, a->snap->active->step, NULL, NULL, act->text,
+                                  a->snap->plan.now, a->err);
     return r;
 }
 
@@ -251,7 +251,8 @@ static int start(struct apply *a, const struct vr_plan_action *act)
 
 static int restart(struct apply *a, const struct vr_plan_action *act)
 {
-    return vr_store_proc_restart(a->tx, act->proc, act->health, a->snap->plan.now, a->err);
+    return vr_store_proc_restart(a->tx, act->proc, act->health ? act->count : -1, a->snap->plan.now,
+                                 a->err);
 }
 
 static int set_unknown(struct apply *a, const struct vr_plan_action *act)
@@ -266,7 +267,7 @@ static int set_known(struct apply *a, const struct vr_plan_action *act)
 
 static int demote(struct apply *a, const struct vr_plan_action *act)
 {
-    return vr_store_proc_demote(a->tx, act->proc, a->snap->plan.now, a->err);
+    return vr_store_proc_demote(a->tx, act->proc, act->count, a->snap->plan.now, a->err);
 }
 
 /* ------------------------------------------------------------------ pools */
@@ -278,9 +279,9 @@ static void add_node(struct apply *a, json_t *nodes, const struct vr_proc_row *r
     char id[24];
 
     snprintf(id, sizeof(id), "p%" PRId64, row->id);
-    vr_json_push(nodes, json_pack("{s:s, s:s, s:I, s:s}", "id", id, "address",
-                                  host ? host->address : "", "port", (json_int_t)row->port,
-                                  "state", state));
+    vr_json_push(nodes,
+                 json_pack("{s:s, s:s, s:I, s:s}", "id", id, "address", host ? host->address : "",
+                           "port", (json_int_t)row->port, "state", state));
 }
 
 static bool contains(const int64_t *ids, size_t count, int64_t id)

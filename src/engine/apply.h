@@ -10,7 +10,7 @@
  * same transaction. On failure the transaction must be dropped.
  */
 VR_MUST_USE
-int vr_apply(struct vr_tx *tx, const struct vr_snapshot *snap, const struct vr_plan_actions *actions,
-             struct vr_err *err);
+int vr_apply(struct vr_tx *tx, const struct vr_snapshot *snap,
+             const struct vr_plan_actions *actions, struct vr_err *err);
 
 #endif

@@ -103,8 +103,7 @@ static int make_wish(struct vr_tx *tx, const struct vr_swarm_row *swarm, json_t 
     vr_json_set(wish, "volumes", parsed(swarm->volumes_json));
     vr_json_set(wish, "run_as", json_string(vr_merge_normal_run_as(swarm->run_as)));
     vr_json_set(wish, "mem_limit", vr_json_str_or_null(vr_merge_normal_text(swarm->mem_limit)));
-    vr_json_set(wish, "memsw_limit",
-                vr_json_str_or_null(vr_merge_normal_text(swarm->memsw_limit)));
+    vr_json_set(wish, "memsw_limit", vr_json_str_or_null(vr_merge_normal_text(swarm->memsw_limit)));
     *out = vr_take(wish);
     return 0;
 }
@@ -208,9 +207,8 @@ static int freeze_rollback(struct vr_tx *tx, const struct vr_dispatch_spec *spec
         return 0;
     }
     if (spec->release_id)
-        return vr_fail(err, VR_NOT_FOUND,
-                       "release %" PRId64 " never served in swarm '%s-%s-%s'", spec->release_id,
-                       swarm->app_name, swarm->config_name, swarm->proc_name);
+        return vr_fail(err, VR_NOT_FOUND, "release %" PRId64 " never served in swarm '%s-%s-%s'",
+                       spec->release_id, swarm->app_name, swarm->config_name, swarm->proc_name);
     return vr_fail(err, VR_NOT_FOUND, "swarm '%s-%s-%s' has no earlier release to go back to",
                    swarm->app_name, swarm->config_name, swarm->proc_name);
 }

@@ -178,11 +178,8 @@ static void tell_host(struct vr_tx *tx, const struct vr_host_row *host, const ch
                       struct vr_wall now)
 {
     vr_auto_free char *message = vr_strf("Host %s is %s", host->name, state);
-    struct vr_event event = {.kind = "host",
-                             .title = host->name,
-                             .message = message,
-                             .host_id = host->id,
-                             .time = now};
+    struct vr_event event = {
+        .kind = "host", .title = host->name, .message = message, .host_id = host->id, .time = now};
 
     vr_store_event_add(tx, &event);
 }
@@ -215,8 +212,7 @@ static int tend_host(struct vr_engine *e, struct vr_tx *tx, const struct vr_host
     return r;
 }
 
-static int tend_hosts(struct vr_engine *e, struct vr_tx *tx, struct vr_wall now,
-                      struct vr_err *err)
+static int tend_hosts(struct vr_engine *e, struct vr_tx *tx, struct vr_wall now, struct vr_err *err)
 {
     VR_ROWS(host) hosts = {0};
     int r = vr_store_host_list(tx, 0, &hosts, err);

@@ -29,7 +29,8 @@ int vr_engine_start(const struct vr_engine_spec *spec, struct vr_engine **out, s
 /** End the thread after what it is doing, and release it. */
 struct vr_engine *vr_engine_stop(struct vr_engine *engine);
 
-/** Rows changed: look at these swarms, and at jobs and hosts. From any thread; never blocks long. */
+/** Rows changed: look at these swarms, and at jobs and hosts. From any thread; never blocks long.
+ */
 void vr_engine_wake(struct vr_engine *engine, const struct vr_touched *touched);
 
 #endif

@@ -22,8 +22,8 @@ void vr_events_rollout(struct vr_tx *tx, const struct vr_snapshot *snap, const c
                        const char *step, const char *message)
 {
     vr_auto_free char *title = shortname(snap);
-    vr_auto_json json_t *doc = json_pack("{s:s, s:s, s:s?}", "rollout", rollout, "step", step,
-                                         "message", message);
+    vr_auto_json json_t *doc =
+        json_pack("{s:s, s:s, s:s?}", "rollout", rollout, "step", step, "message", message);
     vr_auto_free char *data = vr_json_dump(doc);
     struct vr_event event = {.kind = "rollout",
                              .title = title,
@@ -58,8 +58,7 @@ static char *cause_of(struct vr_tx *tx, const char *rollout)
     if (vr_store_rollout_find(tx, rollout, &row, NULL) < 0 || vr_str_is_empty(row.error_message))
         return vr_strdup("for an unknown reason");
     return vr_strf("%s%s%s%s%s: %s", row.error_step, vr_str_is_empty(row.error_host) ? "" : " on ",
-                   row.error_host ? row.error_host : "",
-                   vr_str_is_empty(row.error_proc) ? "" : " ",
+                   row.error_host ? row.error_host : "", vr_str_is_empty(row.error_proc) ? "" : " ",
                    row.error_proc ? row.error_proc : "", row.error_message);
 }
 
@@ -94,7 +93,7 @@ void vr_events_routed(struct vr_tx *tx, const struct vr_snapshot *snap, int64_t 
     json_t *node;
 
     vr_buf_addf(&text, "Routed swarm %s.  Nodes: correct=[", name);
-    json_array_foreach(nodes, i, node)
+    json_array_foreach (nodes, i, node)
         if (vr_streq(json_string_value(json_object_get(node, "state")), "active"))
             vr_buf_addf(&text, "%s%s:%lld", shown++ ? ", " : "",
                         json_string_value(json_object_get(node, "address")),

@@ -63,21 +63,20 @@ static enum vr_step step_of(const char *s)
 
 static enum vr_phase phase_of(const char *s)
 {
-    return (enum vr_phase)meaning(WORDS({"failing", VR_PHASE_FAILING},
-                                        {"cancelling", VR_PHASE_CANCELLING},
-                                        {"superseding", VR_PHASE_SUPERSEDING},
-                                        {"normal", VR_PHASE_NORMAL}),
-                                  s);
+    return (enum vr_phase)meaning(
+        WORDS({"failing", VR_PHASE_FAILING}, {"cancelling", VR_PHASE_CANCELLING},
+              {"superseding", VR_PHASE_SUPERSEDING}, {"normal", VR_PHASE_NORMAL}),
+        s);
 }
 
 static enum vr_actual actual_of(const char *s)
 {
-    return (enum vr_actual)meaning(
-        WORDS({"assigned", VR_ASSIGNED}, {"fetching", VR_FETCHING}, {"starting", VR_STARTING},
-              {"running", VR_RUNNING}, {"backoff", VR_BACKOFF}, {"stopping", VR_STOPPING},
-              {"stopped", VR_STOPPED}, {"exited", VR_EXITED}, {"fatal", VR_FATAL},
-              {"unknown", VR_UNKNOWN}),
-        s);
+    return (enum vr_actual)meaning(WORDS({"assigned", VR_ASSIGNED}, {"fetching", VR_FETCHING},
+                                         {"starting", VR_STARTING}, {"running", VR_RUNNING},
+                                         {"backoff", VR_BACKOFF}, {"stopping", VR_STOPPING},
+                                         {"stopped", VR_STOPPED}, {"exited", VR_EXITED},
+                                         {"fatal", VR_FATAL}, {"unknown", VR_UNKNOWN}),
+                                   s);
 }
 
 static enum vr_desired desired_of(const char *s)
@@ -89,8 +88,8 @@ static enum vr_desired desired_of(const char *s)
 static enum vr_tested tested_of(const char *s)
 {
     return (enum vr_tested)meaning(WORDS({"pending", VR_TESTED_PENDING},
-                                         {"passed", VR_TESTED_PASSED},
-                                         {"failed", VR_TESTED_FAILED}, {"no", VR_TESTED_NO}),
+                                         {"passed", VR_TESTED_PASSED}, {"failed", VR_TESTED_FAILED},
+                                         {"no", VR_TESTED_NO}),
                                    s);
 }
 
@@ -128,7 +127,7 @@ static bool has_role(const struct vr_host_row *row, const char *role)
 
     if (vr_json_parse(vr_str(row->roles), VR_JSON_BYTES, &roles, NULL) < 0)
         return false;
-    json_array_foreach(roles, i, one)
+    json_array_foreach (roles, i, one)
         if (vr_streq(json_string_value(one), role))
             return true;
     return false;
@@ -215,7 +214,7 @@ static const json_t *find_node(const json_t *nodes, int64_t proc_id)
     json_t *node;
 
     snprintf(id, sizeof(id), "p%" PRId64, proc_id);
-    json_array_foreach(nodes, i, node)
+    json_array_foreach (nodes, i, node)
         if (vr_streq(json_string_value(json_object_get(node, "id")), id))
             return node;
     return NULL;
@@ -377,7 +376,7 @@ static int64_t *published(const struct vr_pool_row *row, size_t *out_count)
     if (vr_json_parse(vr_str(row->members_json), VR_JSON_BYTES, &nodes, NULL) < 0)
         nodes = json_array();
     ids = vr_alloc_array(json_array_size(nodes), sizeof(*ids));
-    json_array_foreach(nodes, i, node) {
+    json_array_foreach (nodes, i, node) {
         const char *id = json_string_value(json_object_get(node, "id"));
         const char *state = json_string_value(json_object_get(node, "state"));
 
@@ -429,8 +428,12 @@ static int load_pools(struct vr_tx *tx, struct vr_snapshot *s, struct vr_err *er
     s->plan_pools = vr_alloc_array(s->pools.n, sizeof(*s->plan_pools));
     s->plan.pools = s->plan_pools;
     s->plan.pool_count = s->pools.n;
-    for (size_t i = 0; i < s->pools.n && r == 0; i++)
+    for (size_t i = 0; i < s->pools.n && r == 0; i++) {
+        if (s->pools.v[i].balancer_id == s->swarm.balancer_id &&
+            vr_streq(s->pools.v[i].name, s->swarm.pool))
+            s->plan.wished_pool = s->pools.v[i].id;
         r = load_pool(tx, s, i, err);
+    }
     return r;
 }
 
@@ -627,8 +630,8 @@ static void see_mass_loss(const struct vr_snapshot_spec *spec, struct vr_snapsho
     }
 }
 
-int vr_snapshot_load(struct vr_tx *tx, const struct vr_snapshot_spec *spec,
-                     struct vr_snapshot *s, struct vr_err *err)
+int vr_snapshot_load(struct vr_tx *tx, const struct vr_snapshot_spec *spec, struct vr_snapshot *s,
+                     struct vr_err *err)
 {
     int r;
 
@@ -651,7 +654,8 @@ int vr_snapshot_load(struct vr_tx *tx, const struct vr_snapshot_spec *spec,
     s->plan.heal_after.us = s->swarm.heal_after_us;
     if (s->plan.current)
         see_mass_loss(spec, s, s->plan.current->squad);
-    if (s->plan.active && (!s->plan.current || s->plan.active->frozen.squad != s->plan.current->squad))
+    if (s->plan.active &&
+        (!s->plan.current || s->plan.active->frozen.squad != s->plan.current->squad))
         see_mass_loss(spec, s, s->plan.active->frozen.squad);
     return 0;
 }

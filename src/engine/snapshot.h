@@ -52,8 +52,8 @@ struct vr_snapshot_spec {
  * Returns -VR_NOT_FOUND if the swarm was deleted.
  */
 VR_MUST_USE
-int vr_snapshot_load(struct vr_tx *tx, const struct vr_snapshot_spec *spec,
-                     struct vr_snapshot *out, struct vr_err *err);
+int vr_snapshot_load(struct vr_tx *tx, const struct vr_snapshot_spec *spec, struct vr_snapshot *out,
+                     struct vr_err *err);
 void vr_snapshot_fini(struct vr_snapshot *s);
 
 /** The row of a proc of the snapshot; NULL if it has none. */

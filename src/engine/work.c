@@ -22,9 +22,9 @@
 #include <stdio.h>
 #include <string.h>
 
-#define COMMIT_HEX       40
-#define BUILDPACKS_MAX   64
-#define JOB_GRACE_SECS   15 /* beyond a job's deadline, for its host to say how it ended */
+#define COMMIT_HEX     40
+#define BUILDPACKS_MAX 64
+#define JOB_GRACE_SECS 15 /* beyond a job's deadline, for its host to say how it ended */
 
 static json_t *parsed(const char *text)
 {
@@ -84,9 +84,9 @@ static int insert_job(struct vr_tx *tx, const struct job_wish *wish, struct vr_w
 static json_t *job_spec(const json_t *wish, const char *tag, const char *limit, int64_t secs)
 {
     return json_pack("{s:s, s:s, s:s, s:s, s:s, s:O, s:{s:I}}", "app", text_of(wish, "app"),
-                     "repo_url", text_of(wish, "repo_url"), "repo_type",
-                     text_of(wish, "repo_type"), "tag", tag, "stack", "host", "buildpacks",
-                     json_object_get(wish, "buildpacks"), "limits", limit, (json_int_t)secs);
+                     "repo_url", text_of(wish, "repo_url"), "repo_type", text_of(wish, "repo_type"),
+                     "tag", tag, "stack", "host", "buildpacks", json_object_get(wish, "buildpacks"),
+                     "limits", limit, (json_int_t)secs);
 }
 
 /* ------------------------------------------------------------------ resolve */
@@ -109,7 +109,7 @@ static bool same_buildpacks(const json_t *wish, const json_t *inputs, json_t *ou
 
     if (json_array_size(now) != json_array_size(then))
         return false;
-    json_array_foreach(now, i, candidate) {
+    json_array_foreach (now, i, candidate) {
         const char *url = text_of(candidate, "url");
         const char *pinned = json_string_value(json_array_get(then, i));
 
@@ -183,8 +183,7 @@ static int fall_back(struct vr_tx *tx, struct vr_snapshot *snap, bool *out_chang
     int r;
 
     if ((!vr_streq(code, "io") && !vr_streq(code, "timeout")) || !snap->current.id ||
-        !vr_streq(snap->current.tag, snap->active->tag) ||
-        vr_str_is_empty(snap->current.commit_id))
+        !vr_streq(snap->current.tag, snap->active->tag) || vr_str_is_empty(snap->current.commit_id))
         return 0;
     snprintf(sentence, sizeof(sentence), "the commit that runs as '%s' is used: %s",
              snap->active->tag, text_of(json_object_get(result, "error"), "message"));
@@ -241,15 +240,14 @@ static int make_inputs(const json_t *wish, const json_t *resolved, struct vr_bui
                                      .buildpacks = texts,
                                      .buildpack_count = n};
 
-    inputs = json_pack("{s:s, s:s, s:s, s:o}", "repo_url", hashed.repo_url, "commit",
-                       hashed.commit, "image", "host", "buildpacks", pinned);
+    inputs = json_pack("{s:s, s:s, s:s, s:o}", "repo_url", hashed.repo_url, "commit", hashed.commit,
+                       "image", "host", "buildpacks", pinned);
     if (n == 0 || n > BUILDPACKS_MAX)
         return vr_fail(err, VR_INVALID, "%zu buildpacks were resolved instead of 1 to %d", n,
                        BUILDPACKS_MAX);
     for (size_t i = 0; i < n; i++) {
         const json_t *one = json_array_get(list, i);
-        vr_auto_free char *text =
-            vr_strf("%s#%s", text_of(one, "url"), text_of(one, "commit"));
+        vr_auto_free char *text = vr_strf("%s#%s", text_of(one, "url"), text_of(one, "commit"));
 
         vr_json_push(pinned, json_string(text));
         texts[i] = json_string_value(json_array_get(pinned, i));
@@ -269,7 +267,7 @@ static json_t *pinned_buildpacks(const json_t *wish, const json_t *resolved)
     size_t i;
     json_t *one;
 
-    json_array_foreach(json_object_get(wish, "buildpacks"), i, one) {
+    json_array_foreach (json_object_get(wish, "buildpacks"), i, one) {
         json_t *copy = json_deep_copy(one);
 
         vr_json_set(copy, "commit",
@@ -300,9 +298,10 @@ int vr_work_take_build(struct vr_tx *tx, const struct vr_snapshot *snap, struct 
 {
     vr_auto_json json_t *wish = parsed(snap->active->wish_json);
     vr_auto_json json_t *resolved = parsed(snap->active->resolve_json);
-    VR_ROW(build) row = {.app_id = snap->swarm.app_id,
-                         .tag = vr_strdup(snap->active->tag),
-                         .created_us = snap->plan.now.us};
+    VR_ROW(build)
+    row = {.app_id = snap->swarm.app_id,
+           .tag = vr_strdup(snap->active->tag),
+           .created_us = snap->plan.now.us};
     bool made = false;
     int r;
 
@@ -312,8 +311,8 @@ int vr_work_take_build(struct vr_tx *tx, const struct vr_snapshot *snap, struct 
     if (r == 0)
         r = vr_store_rollout_set_build(tx, snap->active->id, row.id, err);
     if (r == 0 && made)
-        r = start_build_job(tx, wish, resolved, &row, snap->plan.policy.build_secs,
-                            snap->plan.now, err);
+        r = start_build_job(tx, wish, resolved, &row, snap->plan.policy.build_secs, snap->plan.now,
+                            err);
     return r;
 }
 
@@ -336,8 +335,7 @@ static json_t *wish_of_app(struct vr_tx *tx, const struct vr_app_row *app, struc
                      "repo_type", app->repo_type, "buildpacks", list);
 }
 
-int vr_work_start_build(struct vr_tx *tx, int64_t build_id, struct vr_wall now,
-                        struct vr_err *err)
+int vr_work_start_build(struct vr_tx *tx, int64_t build_id, struct vr_wall now, struct vr_err *err)
 {
     struct vr_policy policy = vr_policy_default();
     VR_ROW(build) build = {0};
@@ -441,8 +439,7 @@ static int succeed(struct vr_tx *tx, struct vr_build_row *build, const struct vr
     row.buildpack_url = vr_strdup(text_of(result, "buildpack_url"));
     row.buildpack_version = vr_strdup(text_of(result, "buildpack_version"));
     row.env_json = json_is_object(config_vars) ? vr_json_dump_sorted(config_vars) : vr_strdup("{}");
-    row.env_yaml =
-        json_object_size(config_vars) ? vr_yaml_dump(config_vars) : vr_strdup("");
+    row.env_yaml = json_object_size(config_vars) ? vr_yaml_dump(config_vars) : vr_strdup("");
     row.procfile_json = vr_json_dump(json_object_get(result, "procfile"));
     snprintf(message, sizeof(message), "Completed build %s-%s in %.1f s", app.name, build->tag,
              (double)(now.us - build->start_us) / VR_US_PER_S);
@@ -562,7 +559,7 @@ static int refuse_proc(struct vr_tx *tx, const struct vr_snapshot *snap, const j
     const char *name;
     json_t *command;
 
-    json_object_foreach((json_t *)procfile, name, command)
+    json_object_foreach ((json_t *)procfile, name, command)
         vr_buf_addf(&names, "%s%s", names.len ? ", " : "", name);
     message = vr_strf("app '%s' at '%s' has no proc '%s'; its Procfile has: %s",
                       snap->swarm.app_name, snap->active->tag, snap->active->proc_name,

@@ -26,8 +26,7 @@ int vr_work_create_release(struct vr_tx *tx, const struct vr_snapshot *snap, str
 
 /** Build outside any rollout: a user asked for it. Starts with a resolve inside the build job. */
 VR_MUST_USE
-int vr_work_start_build(struct vr_tx *tx, int64_t build_id, struct vr_wall now,
-                        struct vr_err *err);
+int vr_work_start_build(struct vr_tx *tx, int64_t build_id, struct vr_wall now, struct vr_err *err);
 
 /**
  * Lease waiting jobs to live builders, finish builds whose job has ended, take back jobs of lost

@@ -41,8 +41,7 @@ static void free_agent(void *data)
 
 static bool is_call(const struct vr_http_req *req, const char *method, const char *name)
 {
-    return vr_streq(vr_http_req_method(req), method) &&
-           vr_streq(vr_http_req_segment(req, 2), name);
+    return vr_streq(vr_http_req_method(req), method) && vr_streq(vr_http_req_segment(req, 2), name);
 }
 
 static bool speaks_our_protocol(struct vr_http_req *req)
@@ -166,12 +165,12 @@ static int join_balancers(struct vr_server *server, struct vr_tx *tx, const char
     json_t *entry;
     int r = 0;
 
-    json_object_foreach(server->config.balancers, name, entry) {
+    json_object_foreach (server->config.balancers, name, entry) {
         json_t *hosts = json_object_get(entry, "hosts");
         size_t i;
         json_t *one;
 
-        json_array_foreach(hosts, i, one)
+        json_array_foreach (hosts, i, one)
             if (r == 0 && vr_streq(json_string_value(one), host))
                 r = vr_server_sync_balancer(server, tx, name, entry, err);
     }
@@ -179,8 +178,7 @@ static int join_balancers(struct vr_server *server, struct vr_tx *tx, const char
 }
 
 static int enrol(struct vr_server *server, struct vr_tx *tx, const struct enrolment *e,
-                 const json_t *body, char **out_token, struct vr_host_row *host,
-                 struct vr_err *err)
+                 const json_t *body, char **out_token, struct vr_host_row *host, struct vr_err *err)
 {
     vr_auto_free char *sha256 = NULL;
     vr_auto_free char *roles = vr_json_dump(e->roles);
@@ -196,10 +194,11 @@ static int enrol(struct vr_server *server, struct vr_tx *tx, const struct enrolm
         facts = vr_json_dump(json_object_get(body, "facts"));
     r = vr_store_host_find(tx, e->name, host, err);
     if (r == -VR_NOT_FOUND) {
-        VR_ROW(host) row = {.name = vr_strdup(e->name),
-                            .active = true,
-                            .address = vr_strdup(e->address),
-                            .roles = vr_strdup(roles)};
+        VR_ROW(host)
+        row = {.name = vr_strdup(e->name),
+               .active = true,
+               .address = vr_strdup(e->address),
+               .roles = vr_strdup(roles)};
 
         r = take_squad(tx, e->squad, &row.squad_id, err);
         if (r == 0)
@@ -339,8 +338,7 @@ static bool take_heartbeat(struct agent *a, struct vr_http_req *req, const json_
     if (!is_heartbeat(body) || session != a->host.session || !vr_streq(a->host.state, "live"))
         return false;
     vr_hub_seen(a->server->hub, a->host.id);
-    answer_report(req, 200, json_integer_value(json_object_get(body, "seq")), a->host.rev,
-                  session);
+    answer_report(req, 200, json_integer_value(json_object_get(body, "seq")), a->host.rev, session);
     return true;
 }
 

@@ -9,12 +9,12 @@
 
 struct vr_auth;
 
-#define VR_AUTH_CACHE_MAX     1000
-#define VR_AUTH_CACHE_SECS    300
-#define VR_AUTH_VERIFY_MAX    2 /* password checks at once: each takes 80 ms and 64 MiB */
-#define VR_AUTH_TOKEN_BYTES   24
-#define VR_AUTH_PASSWORD_MIN  8
-#define VR_AUTH_PASSWORD_MAX  200
+#define VR_AUTH_CACHE_MAX    1000
+#define VR_AUTH_CACHE_SECS   300
+#define VR_AUTH_VERIFY_MAX   2 /* password checks at once: each takes 80 ms and 64 MiB */
+#define VR_AUTH_TOKEN_BYTES  24
+#define VR_AUTH_PASSWORD_MIN 8
+#define VR_AUTH_PASSWORD_MAX 200
 
 enum vr_role { VR_ROLE_NONE, VR_ROLE_VIEWER, VR_ROLE_DEPLOYER, VR_ROLE_ADMIN };
 

@@ -13,10 +13,10 @@
 struct vr_server_config {
     char *address; /* of --listen */
     uint16_t port;
-    char *data_dir;        /* database, blobs, tokens */
-    char *database;        /* URL; default sqlite:<data_dir>/velociraptor.db */
-    char *blobs;           /* URL; default <data_dir>/blobs */
-    char *join_token_file; /* default <data_dir>/join-token, made at the first start */
+    char *data_dir;           /* database, blobs, tokens */
+    char *database;           /* URL; default sqlite:<data_dir>/velociraptor.db */
+    char *blobs;              /* URL; default <data_dir>/blobs */
+    char *join_token_file;    /* default <data_dir>/join-token, made at the first start */
     char *tls_cert, *tls_key; /* files; NULL: plain HTTP */
     int64_t threads;
     json_t *balancers; /* {name: {BACKEND, hosts, options}} as the file has it */

@@ -413,8 +413,8 @@ void vr_hub_stream(struct vr_hub *hub, struct vr_http_req *req,
     if (spec->form == VR_HUB_PROC_CHANGES)
         vr_http_stream_send(s->out, ":\n\n", 3);
     if (reset && spec->form == VR_HUB_ALL) {
-        vr_auto_free char *text =
-            vr_strf("id: %" PRId64 "\nevent: reset\ndata: {\"id\": %" PRId64 "}\n\n", s->last, s->last);
+        vr_auto_free char *text = vr_strf(
+            "id: %" PRId64 "\nevent: reset\ndata: {\"id\": %" PRId64 "}\n\n", s->last, s->last);
 
         vr_http_stream_send(s->out, text, strlen(text));
     }
@@ -448,8 +448,8 @@ static void drop_logs_over(struct vr_hub *hub)
     pthread_mutex_lock(&hub->lock);
     for (struct log_stream **at = &hub->logs; *at;) {
         struct log_stream *l = *at;
-        bool late = !l->appeared &&
-                    vr_mono_ms_between(l->asked, now) > VR_HUB_LOG_APPEAR_SECS * 1000;
+        bool late =
+            !l->appeared && vr_mono_ms_between(l->asked, now) > VR_HUB_LOG_APPEAR_SECS * 1000;
 
         if (!vr_http_stream_is_over(l->out) && !late) {
             at = &l->next;

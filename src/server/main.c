@@ -205,7 +205,7 @@ int vr_server_sync_balancer(struct vr_server *server, struct vr_tx *tx, const ch
     row.options_json = options ? vr_json_dump(options) : vr_strdup("{}");
     r = is_new ? vr_store_balancer_insert(tx, &row, &row.id, err)
                : vr_store_balancer_update(tx, &row, err);
-    json_array_foreach(hosts, i, one) {
+    json_array_foreach (hosts, i, one) {
         VR_ROW(host) host = {0};
 
         if (r == 0 && json_is_string(one) &&
@@ -229,7 +229,7 @@ static int first_start(struct vr_server *server, struct vr_err *err)
         r = make_admin(server, tx, err);
     if (r == 0)
         r = make_buildpacks(tx, err);
-    json_object_foreach(server->config.balancers, name, entry)
+    json_object_foreach (server->config.balancers, name, entry)
         if (r == 0)
             r = vr_server_sync_balancer(server, tx, name, entry, err);
     return r < 0 ? r : vr_server_commit(server, tx, err);

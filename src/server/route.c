@@ -58,7 +58,7 @@ static const char *method_of(const struct vr_http_req *req)
     const char *override = vr_http_req_header(req, "x-http-method-override");
 
     return override && vr_streq(vr_http_req_method(req), "POST") ? override
-                                                                : vr_http_req_method(req);
+                                                                 : vr_http_req_method(req);
 }
 
 /* The route of a request. If only the method is wrong, `allow` lists those that are right. */
@@ -196,8 +196,7 @@ static int parse_body(struct vr_call *call, struct vr_err *err)
 void vr_route_handle(struct vr_server *server, struct vr_http_req *req)
 {
     const struct found *f = vr_http_req_attached(req);
-    struct vr_call call = {
-        .server = server, .req = req, .who = f->who, .now = vr_wall_now()};
+    struct vr_call call = {.server = server, .req = req, .who = f->who, .now = vr_wall_now()};
     struct vr_err err = VR_ERR_NULL;
     int r;
 
@@ -241,7 +240,7 @@ int vr_reply_status(enum vr_code code)
 
 void vr_reply_error(struct vr_http_req *req, int r, const struct vr_err *err)
 {
-    int status = vr_reply_status((enum vr_code)-r);
+    int status = vr_reply_status((enum vr_code) - r);
     struct vr_http_resp *resp = vr_http_resp_new(status);
     vr_auto_json json_t *body = json_object();
 

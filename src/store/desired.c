@@ -98,8 +98,8 @@ static void add_env_expand(struct vr_buf *out, struct vr_str newer)
     " coalesce(p.swarm_id, 0), p.rollout_id, h.name, h.address, p.port, b.file_sha256,"            \
     " coalesce(b.file_bytes, 0), p.cmd, r.env_json, r.config_json, r.newer_json, r.run_as,"        \
     " r.mem_limit, r.memsw_limit, r.volumes_json, p.policy_json, coalesce(p.pool_id, 0),"          \
-    " CASE WHEN p.tested = 'pending' THEN p.test_n ELSE 0 END, p.restart_n, p.force_stop"           \
-    " FROM procs p JOIN hosts h ON h.id = p.host_id"           \
+    " CASE WHEN p.tested = 'pending' THEN p.test_n ELSE 0 END, p.restart_n, p.force_stop"          \
+    " FROM procs p JOIN hosts h ON h.id = p.host_id"                                               \
     " JOIN releases r ON r.id = p.release_id JOIN builds b ON b.id = r.build_id"                   \
     " JOIN apps a ON a.id = b.app_id WHERE p.host_id = $1 AND " VR_PROC_LIVE("p") " ORDER BY p.id"
 
@@ -212,7 +212,8 @@ static int add_blobs(struct vr_tx *tx, int64_t host_id, struct vr_buf *out, stru
 #define BALANCERS                                                                                  \
     "SELECT b.id, b.name, b.driver, b.options_json, l.name, l.generation, l.members_json"          \
     " FROM balancer_hosts x JOIN balancers b ON b.id = x.balancer_id"                              \
-    " LEFT JOIN pools l ON l.balancer_id = b.id WHERE x.host_id = $1 ORDER BY b.id, l.id"
+    " LEFT JOIN pools l ON l.balancer_id = b.id AND l.generation > 0"                              \
+    " WHERE x.host_id = $1 ORDER BY b.id, l.id"
 
 static void add_pool(struct vr_buf *out, struct vr_db_rows *rows)
 {

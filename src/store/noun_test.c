@@ -459,6 +459,68 @@ TEST(vr_store_host_seen__many__only_grows)
     CHECK(row.last_seen_us == AT(5).us);
 }
 
+TEST(vr_store_begin__reader_while_writing__sees_the_rows_before)
+{
+    FIXTURE(f);
+    VR_OWNED(vr_tx_free) struct vr_tx *reader = NULL;
+    VR_ROWS(proc) before = {0};
+    VR_ROWS(proc) after = {0};
+    int64_t id;
+
+    CHECK(fixture_init(&f));
+    CHECK(fixture_commit(&f, VR_DB_WRITE) == 0);
+    CHECK(add_proc(&f, 0, 0, &id) == 0);
+    CHECK(vr_store_begin(f.store, VR_DB_READ, &reader, NULL) == 0);
+    CHECK(vr_store_proc_list_of_swarm(reader, f.swarm, &before, NULL) == 0 && before.n == 0);
+    CHECK(vr_store_commit(f.tx, NULL, NULL) == 0);
+    CHECK(vr_store_proc_list_of_swarm(reader, f.swarm, &before, NULL) == 0 && before.n == 0);
+    reader = vr_tx_free(reader);
+    CHECK(vr_store_begin(f.store, VR_DB_READ, &reader, NULL) == 0);
+    CHECK(vr_store_proc_list_of_swarm(reader, f.swarm, &after, NULL) == 0 && after.n == 1);
+}
+
+static bool fail_at(void *user)
+{
+    return --*(int *)user == 0;
+}
+
+/* Place a proc with an event; the fault comes at one of its statements, or at the commit. */
+TEST(vr_store_commit__fault_at_every_write__leaves_nothing)
+{
+    vr_auto_free char *url = vr_strf("sqlite:%s/store.db", vr_tap_dir());
+    FIXTURE(f);
+    int64_t procs, events = 0, last = 0;
+    int r = -1, at = 0;
+
+    CHECK(fixture_init(&f));
+    CHECK(fixture_commit(&f, VR_DB_READ) == 0);
+    CHECK(vr_store_event_last(f.tx, &events, NULL) == 0);
+    f.tx = vr_tx_free(f.tx);
+    f.store = vr_store_free(f.store);
+    while (r < 0) {
+        int countdown = 0;
+        struct vr_db_options options = {.fault = fail_at, .fault_user = &countdown};
+        VR_ROWS(proc) rows = {0};
+        FIXTURE(g);
+
+        g = f;
+        g.tx = NULL;
+        CHECK(vr_store_open(url, &options, &g.store, NULL) == 0);
+        CHECK(vr_store_begin(g.store, VR_DB_WRITE, &g.tx, NULL) == 0);
+        countdown = ++at;
+        r = add_proc(&g, 0, 5000, &procs);
+        if (r == 0)
+            r = vr_store_commit(g.tx, NULL, NULL);
+        g.tx = vr_tx_free(g.tx);
+        CHECK(r == 0 || r == -VR_IO);
+        CHECK(vr_store_begin(g.store, VR_DB_READ, &g.tx, NULL) == 0);
+        CHECK(vr_store_proc_list_of_swarm(g.tx, g.swarm, &rows, NULL) == 0);
+        CHECK(vr_store_event_last(g.tx, &last, NULL) == 0);
+        CHECK(rows.n == (r == 0) && last == events + (r == 0));
+    }
+    CHECK(at > 6); /* it did fail at statements, not only at the first */
+}
+
 struct racer {
     struct fixture *f;
     int won, lost, wrong;

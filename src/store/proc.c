@@ -107,6 +107,20 @@ static int pick_port(struct vr_tx *tx, int64_t host_id, const char *host, int64_
                    VR_PORT_END - 1);
 }
 
+static int check_port(struct vr_tx *tx, int64_t host_id, const char *host, int64_t port,
+                      struct vr_err *err)
+{
+    int64_t used;
+    int r = vr_db_get_i64(tx->db, &used, err,
+                          "SELECT count(*) FROM procs p WHERE p.host_id = $1 AND p.port = $2"
+                          " AND " VR_PROC_LIVE("p"),
+                          VR_I(host_id), VR_I(port));
+
+    if (r == 0 && used)
+        return vr_fail(err, VR_EXISTS, "port %" PRId64 " of host '%s' is in use", port, host);
+    return r;
+}
+
 /* What the row takes over from its release and host. */
 struct base {
     char *app;
@@ -176,15 +190,14 @@ int vr_store_proc_insert(struct vr_tx *tx, const struct vr_proc_placement *place
     int64_t id;
     int r = load_base(tx, placement, &base, err);
 
-    if (r == 0 && !placement->no_port && !port)
+    if (r == 0 && port)
+        r = check_port(tx, placement->host_id, base.host, port, err);
+    else if (r == 0 && !placement->no_port)
         r = pick_port(tx, placement->host_id, base.host, &port, err);
+    if (r == 0)
+        r = insert(tx, placement, &base, port, now, &id, err);
     if (r < 0)
-        return r;
-    r = insert(tx, placement, &base, port, now, &id, err);
-    if (r == -VR_EXISTS)
-        return vr_fail(err, VR_EXISTS, "port %" PRId64 " of host '%s' is in use", port, base.host);
-    if (r < 0)
-        return r;
+        return vr_fail_in(err, r, "place proc '%s'", placement->proc_name);
     vr_store_touch_host(tx, placement->host_id);
     vr_store_touch_swarm(tx, placement->swarm_id);
     r = vr_proc_event(tx, id, "PROCESS_STATE_STARTING", now, err);
@@ -273,8 +286,8 @@ int vr_store_proc_demote(struct vr_tx *tx, int64_t id, int64_t flaps, struct vr_
 {
     int r = change(tx, id, err,
                    "UPDATE procs SET passed = 0, tested = 'no', test_began_us = 0,"
-                   " flaps = flaps + 1, flapped_us = $2 WHERE id = $1",
-                   VR_I(now.us));
+                   " flaps = $3, flapped_us = $2 WHERE id = $1",
+                   VR_I(now.us), VR_I(flaps));
 
     return r < 0 ? r : tell(tx, id, now, err);
 }
@@ -300,12 +313,13 @@ int vr_store_proc_start(struct vr_tx *tx, int64_t id, struct vr_wall now, struct
 int vr_store_proc_restart(struct vr_tx *tx, int64_t id, int64_t unhealthy_restarts,
                           struct vr_wall now, struct vr_err *err)
 {
-    int r =
-        change(tx, id, err,
-               "UPDATE procs SET desired = 'run', restart_n = restart_n + 1, actual = 'starting',"
-               " reported = 'starting', since_us = $2, running_us = NULL,"
-               " unhealthy_restarts = unhealthy_restarts + $3," NEW_EPOCH "WHERE id = $1",
-               VR_I(now.us), VR_B(health));
+    int r = change(
+        tx, id, err,
+        "UPDATE procs SET desired = 'run', restart_n = restart_n + 1, actual = 'starting',"
+        " reported = 'starting', since_us = $2, running_us = NULL,"
+        " unhealthy_restarts = CASE WHEN $3 >= 0 THEN $3 ELSE unhealthy_restarts END," NEW_EPOCH
+        "WHERE id = $1",
+        VR_I(now.us), VR_I(unhealthy_restarts));
 
     return r < 0 ? r : tell(tx, id, now, err);
 }

@@ -99,7 +99,7 @@ TEST(vr_store_proc_report__other_epoch_or_host__is_ignored)
     CHECK(fixture_init(&f));
     CHECK(add_proc(&f, 0, 5000, &report.id) == 0);
     CHECK(vr_store_proc_report(f.tx, f.host[1], &report, NOW, &stale, NULL) == 0 && stale);
-    CHECK(vr_store_proc_restart(f.tx, report.id, false, NOW, NULL) == 0);
+    CHECK(vr_store_proc_restart(f.tx, report.id, -1, NOW, NULL) == 0);
     CHECK(vr_store_proc_report(f.tx, f.host[0], &report, NOW, &stale, NULL) == 0 && stale);
     CHECK(vr_store_proc_find_id(f.tx, report.id, &row, NULL) == 0);
     CHECK(row.epoch == 2 && row.restart_n == 1);
