@@ -30,11 +30,14 @@ TEST(vr_store_host_desired_json__procs_jobs_balancers)
     const json_t *proc, *pool;
     struct vr_job_row job = {
         .kind = (char *)"build", .spec_json = (char *)"{\"kind\":\"build\"}", .deadline_us = 7};
-    int64_t id, pool_id, job_id, host;
+    int64_t id, pool_id, unpublished, job_id, host;
 
     CHECK(fixture_init(&f));
     CHECK(vr_store_pool_take(f.tx, f.balancer, "hello", f.swarm, &pool_id, NULL) == 0);
+    CHECK(vr_store_pool_set_members(f.tx, pool_id, "[]", NULL, NULL) == 0);
     CHECK(vr_store_pool_take(f.tx, f.balancer, "old", f.swarm, &pool_id, NULL) == 0);
+    CHECK(vr_store_pool_set_members(f.tx, pool_id, "[]", NULL, NULL) == 0);
+    CHECK(vr_store_pool_take(f.tx, f.balancer, "unpublished", f.swarm, &unpublished, NULL) == 0);
     CHECK(vr_store_proc_insert(f.tx,
                                &(struct vr_proc_placement){.swarm_id = f.swarm,
                                                            .release_id = f.release,
