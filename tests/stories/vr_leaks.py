@@ -109,8 +109,9 @@ def free_range(count):
     start = 10000 + (os.getpid() * 211) % 20000
     for step in range(0, 20000, count):
         first = 10000 + (start - 10000 + step) % 20000
-        if not listening(first, first + count - 1) and first not in taken:
-            taken.add(first)
+        ports = range(first, first + count)
+        if not listening(first, ports[-1]) and not taken.intersection(ports):
+            taken.update(ports)
             return first
     raise AssertionError("no free range of ports")
 

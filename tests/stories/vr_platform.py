@@ -125,13 +125,14 @@ class Host:
 class Platform:
     """Server, a first host and whoever joins; everything below `root`."""
 
-    def __init__(self, name, listen="127.0.0.1", driver="haproxy", first_host=None, options=None):
+    def __init__(self, name, listen="127.0.0.1", driver="haproxy", first_host=None, options=None, ports=PORTS):
         self.root = tempfile.mkdtemp(prefix=f"vr-story-{name}-")
         os.chmod(self.root, 0o755)
         self.programs = Programs(self.root)
         self.listen = listen
         self.port, self.http_port = vr_leaks.free_port(), vr_leaks.free_port()
-        self.first_port = vr_leaks.free_range(PORTS)
+        self.ports = ports
+        self.first_port = vr_leaks.free_range(ports)
         self.url = f"http://{listen}:{self.port}"
         self.data_dir = os.path.join(self.root, "server")
         self.join_token = os.path.join(self.data_dir, "join-token")
@@ -145,7 +146,7 @@ class Platform:
         os.makedirs(self.data_dir, 0o700)
         os.chown(self.data_dir, account.pw_uid, account.pw_gid)
         config = {"listen": f"{self.listen}:{self.port}", "data_dir": self.data_dir,
-                  "port_range": f"{self.first_port}-{self.first_port + PORTS - 1}",
+                  "port_range": f"{self.first_port}-{self.first_port + self.ports - 1}",
                   "join_token_file": self.join_token,
                   "balancers": {"default": {"BACKEND": driver, "hosts": [self.first_host],
                                             "options": {"bind": f"{self.listen}:{self.http_port}", **options}}}}
@@ -221,7 +222,7 @@ class Platform:
                   if pid not in steady]
         found += [f"cgroup {path}" for path in vr_leaks.cgroups(self.root)]
         found += [f"port {port} is listened on"
-                  for port in vr_leaks.listening(self.first_port, self.first_port + PORTS - 1)]
+                  for port in vr_leaks.listening(self.first_port, self.first_port + self.ports - 1)]
         if at_end:
             found += [f"mount {path}" for path in vr_leaks.mounts(self.root)]
             found += [f"loop device {loop}" for loop in vr_leaks.loops(self.root)]
