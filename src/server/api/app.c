@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: MIT */
+/* Writing apps and buildpacks. */
+#include "store/app.h"
+#include "server/api/noun.h"
+#include "store/buildpack.h"
+
+#define ORDER_MAX 1000000
+
+/* ------------------------------------------------------------------ apps */
+
+static const struct vr_noun_field app_fields[] = {
+    {"name", VR_NOUN_NAME, offsetof(struct vr_app_row, name), true, VR_NAME_APP},
+    {"repo_url", VR_NOUN_NAME, offsetof(struct vr_app_row, repo_url), true, VR_NAME_REPO_URL},
+    {"repo_type", VR_NOUN_DEFAULT, offsetof(struct vr_app_row, repo_type), false, VR_NAME_REPO_TYPE,
+     "git"},
+    {"buildpack", VR_NOUN_REF_NULL, offsetof(struct vr_app_row, buildpack_id),
+     .resource = VR_RES_BUILDPACKS},
+};
+
+VR_NOUN_STORE(app)
+VR_NOUN_UPDATE(app)
+VR_NOUN_FIND_NAME(app)
+
+static char *app_label(const void *row)
+{
+    const struct vr_app_row *app = row;
+
+    return vr_strdup(app->name);
+}
+
+static void app_preset(const struct vr_write *w, void *row)
+{
+    struct vr_app_row *app = row;
+
+    app->repo_type = vr_strdup("git");
+}
+
+static const struct vr_noun app_noun = {
+    .resource = VR_RES_APPS,
+    .title = "app",
+    .fields = app_fields,
+    .field_count = VR_COUNT(app_fields),
+    .page = "/apps/",
+    .is_keyed_by_name = true,
+    .row_bytes = sizeof(struct vr_app_row),
+    .id_offset = offsetof(struct vr_app_row, id),
+    .version_offset = offsetof(struct vr_app_row, row_version),
+    .find = app_find,
+    .insert = app_insert,
+    .update = app_update,
+    .remove = app_remove,
+    .fini = app_fini,
+    .label = app_label,
+    .preset = app_preset,
+};
+
+VR_NOUN_HANDLER(app, create)
+VR_NOUN_HANDLER(app, replace)
+VR_NOUN_HANDLER(app, patch)
+VR_NOUN_HANDLER(app, delete)
+
+/* ------------------------------------------------------------------ buildpacks */
+
+/* Those that we ship are `builtin:<name>`; others are repositories, with a revision behind `#`. */
+static int read_url(struct vr_write *w, void *row, const json_t *value, struct vr_err *err)
+{
+    struct vr_buildpack_row *buildpack = row;
+    const char *text = json_string_value(value);
+    int r;
+
+    if (vr_str_has_prefix(text ? text : "", "builtin:"))
+        r = vr_name_check(VR_NAME_INGREDIENT, text + strlen("builtin:"), err);
+    else
+        r = vr_name_check(VR_NAME_REPO_URL, text, err);
+    if (r == 0)
+        vr_noun_set(&buildpack->repo_url, text);
+    return r;
+}
+
+static const struct vr_noun_field buildpack_fields[] = {
+    {"repo_url", VR_NOUN_OWN, .required = true, .read = read_url},
+    {"repo_type", VR_NOUN_DEFAULT, offsetof(struct vr_buildpack_row, repo_type), false,
+     VR_NAME_REPO_TYPE, "git"},
+    {"desc", VR_NOUN_TEXT, offsetof(struct vr_buildpack_row, description)},
+    {"order", VR_NOUN_INT, offsetof(struct vr_buildpack_row, ord), .min = 0, .max = ORDER_MAX},
+};
+
+VR_NOUN_STORE(buildpack)
+VR_NOUN_UPDATE(buildpack)
+VR_NOUN_FIND_ID(buildpack)
+
+static char *buildpack_label(const void *row)
+{
+    const struct vr_buildpack_row *buildpack = row;
+
+    return vr_strdup(buildpack->repo_url);
+}
+
+static void buildpack_preset(const struct vr_write *w, void *row)
+{
+    struct vr_buildpack_row *buildpack = row;
+
+    buildpack->repo_type = vr_strdup("git");
+    buildpack->description = vr_strdup("");
+}
+
+static const struct vr_noun buildpack_noun = {
+    .resource = VR_RES_BUILDPACKS,
+    .title = "buildpack",
+    .fields = buildpack_fields,
+    .field_count = VR_COUNT(buildpack_fields),
+    .row_bytes = sizeof(struct vr_buildpack_row),
+    .id_offset = offsetof(struct vr_buildpack_row, id),
+    .version_offset = offsetof(struct vr_buildpack_row, row_version),
+    .find = buildpack_find,
+    .insert = buildpack_insert,
+    .update = buildpack_update,
+    .remove = buildpack_remove,
+    .fini = buildpack_fini,
+    .label = buildpack_label,
+    .preset = buildpack_preset,
+};
+
+VR_NOUN_HANDLER(buildpack, create)
+VR_NOUN_HANDLER(buildpack, replace)
+VR_NOUN_HANDLER(buildpack, patch)
+VR_NOUN_HANDLER(buildpack, delete)
+
+const struct vr_route vr_routes_app[] = {
+    {"POST", "apps", VR_ROLE_DEPLOYER, app_create},
+    {"PUT", "apps/*", VR_ROLE_DEPLOYER, app_replace},
+    {"PATCH", "apps/*", VR_ROLE_DEPLOYER, app_patch},
+    {"DELETE", "apps/*", VR_ROLE_DEPLOYER, app_delete},
+    {"POST", "buildpacks", VR_ROLE_ADMIN, buildpack_create},
+    {"PUT", "buildpacks/*", VR_ROLE_ADMIN, buildpack_replace},
+    {"PATCH", "buildpacks/*", VR_ROLE_ADMIN, buildpack_patch},
+    {"DELETE", "buildpacks/*", VR_ROLE_ADMIN, buildpack_delete},
+    {NULL, NULL, VR_ROLE_NONE, NULL},
+};

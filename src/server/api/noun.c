@@ -1,0 +1,319 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The four ways to change an object, once for all nouns.
+ *
+ * What a body does not name stays as it is; keys that are not in the table (read-only ones,
+ * computed ones, unknown ones) are ignored, so that a client may send back what it got. Only
+ * creation insists on the required fields.
+ */
+#include "server/api/noun.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+static void *field_of(const struct vr_noun_field *field, void *row)
+{
+    return (char *)row + field->offset;
+}
+
+static int64_t int_at(const void *row, size_t offset)
+{
+    int64_t value;
+
+    memcpy(&value, (const char *)row + offset, sizeof(value));
+    return value;
+}
+
+void vr_noun_set(char **field, const char *value)
+{
+    char *copy = vr_strdup(value);
+
+    free(*field);
+    *field = copy;
+}
+
+int vr_noun_missing(struct vr_write *w, const char *field, struct vr_err *err)
+{
+    w->field = field;
+    return vr_fail(err, VR_INVALID,
+                   "The '%s' field has no data and doesn't allow a default or null value.", field);
+}
+
+/* ------------------------------------------------------------------ reading fields */
+
+static int read_name(const struct vr_noun_field *field, char **out, const json_t *value,
+                     struct vr_err *err)
+{
+    const char *text = json_string_value(value);
+    int r;
+
+    if (!text && !json_is_null(value))
+        return vr_fail(err, VR_INVALID, "field '%s' is not a text", field->json);
+    if (field->kind != VR_NOUN_NAME && vr_str_is_empty(text)) {
+        vr_noun_set(out, field->fallback);
+        return 0;
+    }
+    r = vr_name_check(field->name, text, err);
+    if (r == 0)
+        vr_noun_set(out, text);
+    return r;
+}
+
+static int read_text(const struct vr_noun_field *field, char **out, const json_t *value,
+                     struct vr_err *err)
+{
+    const char *text = json_is_null(value) ? "" : json_string_value(value);
+
+    if (!text)
+        return vr_fail(err, VR_INVALID, "field '%s' is not a text", field->json);
+    if (strlen(text) > VR_NOUN_TEXT_MAX)
+        return vr_fail(err, VR_INVALID, "field '%s' is longer than %d characters", field->json,
+                       VR_NOUN_TEXT_MAX);
+    vr_noun_set(out, text);
+    return 0;
+}
+
+static int read_field(struct vr_write *w, const struct vr_noun_field *field, void *row,
+                      const json_t *body, const json_t *value, struct vr_err *err)
+{
+    void *out = field_of(field, row);
+
+    switch (field->kind) {
+    case VR_NOUN_NAME:
+    case VR_NOUN_OPTION:
+    case VR_NOUN_DEFAULT:
+        return read_name(field, out, value, err);
+    case VR_NOUN_TEXT:
+        return read_text(field, out, value, err);
+    case VR_NOUN_INT:
+        return vr_json_get_i64(body, field->json, field->min, field->max, out, err);
+    case VR_NOUN_BOOL:
+        return vr_json_get_bool(body, field->json, out, err);
+    case VR_NOUN_REF_NULL:
+        if (json_is_null(value)) {
+            *(int64_t *)out = 0;
+            return 0;
+        }
+        return vr_ref_find(w->tx, field->resource, value, out, err);
+    case VR_NOUN_REF:
+        return vr_ref_find(w->tx, field->resource, value, out, err);
+    case VR_NOUN_OWN:
+        return field->read(w, row, value, err);
+    }
+    return vr_fail(err, VR_BUG, "field '%s' has no kind", field->json);
+}
+
+int vr_noun_read(struct vr_write *w, const struct vr_noun *noun, void *row, const json_t *body,
+                 struct vr_err *err)
+{
+    for (size_t i = 0; i < noun->field_count; i++) {
+        const struct vr_noun_field *field = &noun->fields[i];
+        const json_t *value = json_object_get(body, field->json);
+        int r;
+
+        if (!value)
+            continue;
+        if (field->required && json_is_null(value))
+            return vr_noun_missing(w, field->json, err);
+        w->field = field->json;
+        r = read_field(w, field, row, body, value, err);
+        if (r < 0)
+            return r;
+        w->field = NULL;
+    }
+    return 0;
+}
+
+static int insist_on_required(struct vr_write *w, const struct vr_noun *noun, const json_t *body,
+                              struct vr_err *err)
+{
+    for (size_t i = 0; i < noun->field_count; i++) {
+        const struct vr_noun_field *field = &noun->fields[i];
+        const json_t *value = json_object_get(body, field->json);
+
+        if (field->required && (!value || json_is_null(value)))
+            return vr_noun_missing(w, field->json, err);
+    }
+    return 0;
+}
+
+/* ------------------------------------------------------------------ storing */
+
+static char *key_of(const struct vr_noun *noun, const void *row)
+{
+    if (noun->is_keyed_by_name)
+        return noun->label(row);
+    return vr_strf("%" PRId64, int_at(row, noun->id_offset));
+}
+
+static int tell(struct vr_write *w, const struct vr_noun *noun, const void *row, const char *action,
+                struct vr_err *err)
+{
+    int64_t id = int_at(row, noun->id_offset);
+    vr_auto_free char *label = noun->label(row);
+    vr_auto_free char *object = vr_strf("%s %s", noun->title, label);
+    vr_auto_free char *key = key_of(noun, row);
+    vr_auto_free char *page = noun->page ? vr_strf("%s%s", noun->page, key) : NULL;
+
+    return vr_write_tell(w,
+                         &(struct vr_told){
+                             .action = action,
+                             .object = object,
+                             .page = page,
+                             .swarm_id = noun->resource == VR_RES_SWARMS ? id : 0,
+                             .host_id = noun->resource == VR_RES_HOSTS ? id : 0,
+                         },
+                         err);
+}
+
+/* A unique key refused: say which object is in the way, not which index. */
+static int name_conflict(const struct vr_noun *noun, const void *row, int r, struct vr_err *err)
+{
+    vr_auto_free char *label = noun->label(row);
+
+    if (r != -VR_EXISTS)
+        return r;
+    return vr_fail(err, VR_EXISTS, "%s '%s' exists already", noun->title, label);
+}
+
+static int create(struct vr_write *w, const struct vr_noun *noun, void *row, const json_t *body,
+                  struct vr_err *err)
+{
+    vr_auto_free char *key = NULL;
+    int64_t id = 0;
+    int r = insist_on_required(w, noun, body, err);
+
+    if (r == 0 && noun->preset)
+        noun->preset(w, row);
+    if (r == 0)
+        r = vr_noun_read(w, noun, row, body, err);
+    if (r == 0 && noun->check)
+        r = noun->check(w, row, body, err);
+    if (r == 0)
+        r = name_conflict(noun, row, noun->insert(w->tx, row, &id, err), err);
+    if (r < 0)
+        return r;
+    memcpy((char *)row + noun->id_offset, &id, sizeof(id));
+    if (noun->stored)
+        r = noun->stored(w, row, body, err);
+    if (r == 0)
+        r = tell(w, noun, row, "create", err);
+    if (r < 0)
+        return r;
+    key = key_of(noun, row);
+    return vr_write_answer(w, 201, vr_resource_uri(noun->resource, key), NULL);
+}
+
+static int change(struct vr_write *w, const struct vr_noun *noun, void *row, const json_t *body,
+                  int status, struct vr_err *err)
+{
+    int r;
+
+    if (vr_write_is_outdated(w, int_at(row, noun->version_offset)))
+        return 0;
+    r = vr_noun_read(w, noun, row, body, err);
+    if (r == 0 && noun->check)
+        r = noun->check(w, row, body, err);
+    if (r == 0)
+        r = name_conflict(noun, row, noun->update(w->tx, row, err), err);
+    if (r == 0 && noun->stored)
+        r = noun->stored(w, row, body, err);
+    if (r == 0)
+        r = tell(w, noun, row, "change", err);
+    return r < 0 ? r : vr_write_answer(w, status, NULL, NULL);
+}
+
+/* ------------------------------------------------------------------ handlers */
+
+/* What a change of vr_write_run() needs besides the call: which noun and what to do with it. */
+struct noun_write {
+    const struct vr_noun *noun;
+    enum { CREATE, REPLACE, PATCH, DELETE } verb;
+};
+
+static int replace(struct vr_write *w, const struct vr_noun *noun, void *row, struct vr_err *err)
+{
+    const char *key = w->call->args[0];
+    vr_auto_json json_t *named = NULL;
+    int r = noun->find(w->tx, key, row, err);
+
+    if (r == 0)
+        return change(w, noun, row, w->call->body, 204, err);
+    if (r != -VR_NOT_FOUND || !noun->is_keyed_by_name)
+        return r;
+    if (vr_http_req_header(w->call->req, "if-match"))
+        return r;
+    named = json_copy(w->call->body);
+    if (!json_object_get(named, "name"))
+        vr_json_set(named, "name", vr_json_text(key, strlen(key)));
+    return create(w, noun, row, named, err);
+}
+
+static int patch(struct vr_write *w, const struct vr_noun *noun, void *row, struct vr_err *err)
+{
+    int r = noun->find(w->tx, w->call->args[0], row, err);
+
+    return r < 0 ? r : change(w, noun, row, w->call->body, 202, err);
+}
+
+static int delete (struct vr_write *w, const struct vr_noun *noun, void *row, struct vr_err *err)
+{
+    int r = noun->find(w->tx, w->call->args[0], row, err);
+
+    if (r < 0)
+        return r;
+    if (noun->update && vr_write_is_outdated(w, int_at(row, noun->version_offset)))
+        return 0;
+    if (noun->leaving)
+        r = noun->leaving(w, row, err);
+    if (r == 0)
+        r = noun->remove(w->tx, int_at(row, noun->id_offset), err);
+    if (r == 0)
+        r = tell(w, noun, row, "delete", err);
+    return r < 0 ? r : vr_write_answer(w, 204, NULL, NULL);
+}
+
+static int run(struct vr_write *w, struct vr_err *err)
+{
+    const struct noun_write *what = w->arg;
+    const struct vr_noun *noun = what->noun;
+    vr_auto_free void *row = vr_alloc(noun->row_bytes);
+    int r = 0;
+
+    switch (what->verb) {
+    case CREATE:
+        r = create(w, noun, row, w->call->body, err);
+        break;
+    case REPLACE:
+        r = replace(w, noun, row, err);
+        break;
+    case PATCH:
+        r = patch(w, noun, row, err);
+        break;
+    case DELETE:
+        r = delete (w, noun, row, err);
+        break;
+    }
+    noun->fini(row);
+    return r;
+}
+
+int vr_noun_create(struct vr_call *call, const struct vr_noun *noun, struct vr_err *err)
+{
+    return vr_write_run(call, run, &(struct noun_write){noun, CREATE}, err);
+}
+
+int vr_noun_replace(struct vr_call *call, const struct vr_noun *noun, struct vr_err *err)
+{
+    return vr_write_run(call, run, &(struct noun_write){noun, REPLACE}, err);
+}
+
+int vr_noun_patch(struct vr_call *call, const struct vr_noun *noun, struct vr_err *err)
+{
+    return vr_write_run(call, run, &(struct noun_write){noun, PATCH}, err);
+}
+
+int vr_noun_delete(struct vr_call *call, const struct vr_noun *noun, struct vr_err *err)
+{
+    return vr_write_run(call, run, &(struct noun_write){noun, DELETE}, err);
+}

@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: MIT */
+/* Create, replace, patch and delete for all nouns, by a table of their fields. */
+#ifndef VR_SERVER_API_NOUN_H
+#define VR_SERVER_API_NOUN_H
+
+#include "model/name.h"
+#include "server/api/ref.h"
+#include "server/api/write.h"
+
+#define VR_NOUN_TEXT_MAX 10000 /* characters of a text without a grammar of its own */
+
+enum vr_noun_kind {
+    VR_NOUN_NAME,    /* char *, by the grammar of `name` */
+    VR_NOUN_OPTION,  /* the same, but may be null: NULL; "" counts as null */
+    VR_NOUN_DEFAULT, /* the same, but null and "" are `fallback` */
+    VR_NOUN_TEXT,    /* char *, any text; null is "" */
+    VR_NOUN_INT,     /* int64_t in [min, max] */
+    VR_NOUN_BOOL,
+    VR_NOUN_REF,      /* int64_t: id of one of `resource` */
+    VR_NOUN_REF_NULL, /* the same; null is 0 */
+    VR_NOUN_OWN,      /* `read` reads it */
+};
+
+/** Reads a field that has rules of its own into the row. */
+typedef int vr_noun_read_fn(struct vr_write *w, void *row, const json_t *value, struct vr_err *err);
+
+struct vr_noun_field {
+    const char *json;
+    enum vr_noun_kind kind;
+    size_t offset; /* in the row's struct */
+    bool required; /* when it is created */
+    enum vr_name_kind name;
+    const char *fallback;
+    int64_t min, max;
+    enum vr_resource resource;
+    vr_noun_read_fn *read;
+};
+
+/** All rows are the noun's `struct vr_x_row`. */
+struct vr_noun {
+    enum vr_resource resource;
+    const char *title; /* "app" */
+    const struct vr_noun_field *fields;
+    size_t field_count;
+    const char *page;      /* of the user interface, before the key: "/apps/"; NULL: none */
+    bool is_keyed_by_name; /* else the path has its id */
+    size_t row_bytes, id_offset, version_offset;
+
+    int (*find)(struct vr_tx *tx, const char *key, void *row, struct vr_err *err);
+    int (*insert)(struct vr_tx *tx, const void *row, int64_t *out_id, struct vr_err *err);
+    int (*update)(struct vr_tx *tx, const void *row, struct vr_err *err);
+    int (*remove)(struct vr_tx *tx, int64_t id, struct vr_err *err);
+    void (*fini)(void *row);
+    /** What it is called in the log; given. */
+    char *(*label)(const void *row);
+
+    /* May be NULL. */
+    void (*preset)(const struct vr_write *w, void *row); /* defaults of a new one */
+    /** After the fields were read, before they are stored: what they must be together. */
+    int (*check)(struct vr_write *w, void *row, const json_t *body, struct vr_err *err);
+    /** After the row was stored (its id is set): lists that belong to it. */
+    int (*stored)(struct vr_write *w, const void *row, const json_t *body, struct vr_err *err);
+    /** Before it is deleted. */
+    int (*leaving)(struct vr_write *w, const void *row, struct vr_err *err);
+};
+
+/* Handlers; the key is call->args[0]. Deleting wants `remove`, changing wants `update`. */
+VR_MUST_USE
+int vr_noun_create(struct vr_call *call, const struct vr_noun *noun, struct vr_err *err);
+VR_MUST_USE
+int vr_noun_replace(struct vr_call *call, const struct vr_noun *noun, struct vr_err *err);
+VR_MUST_USE
+int vr_noun_patch(struct vr_call *call, const struct vr_noun *noun, struct vr_err *err);
+VR_MUST_USE
+int vr_noun_delete(struct vr_call *call, const struct vr_noun *noun, struct vr_err *err);
+
+/** Read into `row` what the body names and the table has; nothing is stored. */
+VR_MUST_USE
+int vr_noun_read(struct vr_write *w, const struct vr_noun *noun, void *row, const json_t *body,
+                 struct vr_err *err);
+
+/** Replace a text of a row. @value copied, NULL: null */
+void vr_noun_set(char **field, const char *value);
+
+/** The field that an error is about, for w->field; returns -VR_INVALID with the contract's text. */
+int vr_noun_missing(struct vr_write *w, const char *field, struct vr_err *err);
+
+/*
+ * Define `<noun>_insert`, `<noun>_update`, `<noun>_remove` and `<noun>_fini`, the functions of the
+ * store with the types that a table wants; and the four handlers of routes.
+ */
+#define VR_NOUN_STORE(noun)                                                                        \
+    static int noun##_insert(struct vr_tx *tx, const void *row, int64_t *out_id,                   \
+                             struct vr_err *err)                                                   \
+    {                                                                                              \
+        return vr_store_##noun##_insert(tx, row, out_id, err);                                     \
+    }                                                                                              \
+    static int noun##_remove(struct vr_tx *tx, int64_t id, struct vr_err *err)                     \
+    {                                                                                              \
+        return vr_store_##noun##_delete(tx, id, err);                                              \
+    }                                                                                              \
+    static void noun##_fini(void *row)                                                             \
+    {                                                                                              \
+        vr_##noun##_row_fini(row);                                                                 \
+    }
+
+#define VR_NOUN_UPDATE(noun)                                                                       \
+    static int noun##_update(struct vr_tx *tx, const void *row, struct vr_err *err)                \
+    {                                                                                              \
+        return vr_store_##noun##_update(tx, row, err);                                             \
+    }
+
+/** Define `<noun>_find` for nouns that the path names by id. */
+#define VR_NOUN_FIND_ID(noun)                                                                      \
+    static int noun##_find(struct vr_tx *tx, const char *key, void *row, struct vr_err *err)       \
+    {                                                                                              \
+        int64_t id;                                                                                \
+        int r = vr_ref_id(#noun, key, &id, err);                                                   \
+                                                                                                   \
+        return r < 0 ? r : vr_store_##noun##_find_id(tx, id, row, err);                            \
+    }
+
+/** Define `<noun>_find` for nouns that the path names by name. */
+#define VR_NOUN_FIND_NAME(noun)                                                                    \
+    static int noun##_find(struct vr_tx *tx, const char *key, void *row, struct vr_err *err)       \
+    {                                                                                              \
+        return vr_store_##noun##_find(tx, key, row, err);                                          \
+    }
+
+/** Define the handler `<noun>_<verb>` of a table `<noun>_noun`. */
+#define VR_NOUN_HANDLER(noun, verb)                                                                \
+    static int noun##_##verb(struct vr_call *call, struct vr_err *err)                             \
+    {                                                                                              \
+        return vr_noun_##verb(call, &noun##_noun, err);                                            \
+    }
+
+#endif

@@ -1,0 +1,231 @@
+/* SPDX-License-Identifier: MIT */
+/* Reading: lists, details, sets and schemas of all resources, made by the store as text. */
+#include "server/api/page.h"
+#include "server/api/ref.h"
+#include "server/api/schema.h"
+#include "server/route.h"
+#include "store/resource.h"
+#include "store/token.h"
+
+#include <inttypes.h>
+
+#define SET_MAX        1000 /* keys of one set */
+#define RESOURCE_AT    2    /* part of the path: api, v1, apps */
+#define MEMBER_BYTES   64
+#define LIST_BYTES_MAX (VR_LIST_BYTES + (1u << 20))
+
+static enum vr_resource resource_of(const struct vr_call *call)
+{
+    enum vr_resource resource = VR_RES_APPS;
+
+    vr_ignore(vr_resource_parse(vr_http_req_segment(call->req, RESOURCE_AT), &resource, NULL),
+              "the routes below have names of resources only");
+    return resource;
+}
+
+/* ------------------------------------------------------------------ lists */
+
+static int list(struct vr_call *call, struct vr_err *err)
+{
+    const struct vr_query *query = vr_http_req_query(call->req);
+    struct vr_list_spec spec = {
+        .resource = resource_of(call), .query = query, .user_id = call->who.id, .now = call->now};
+    VR_OWNED(vr_tx_free) struct vr_tx *tx = NULL;
+    vr_auto_list struct vr_list found = {0};
+    vr_auto_buf struct vr_buf text = VR_BUF(LIST_BYTES_MAX);
+    vr_auto_json json_t *meta = NULL;
+    vr_auto_free char *meta_text = NULL;
+    struct vr_page page;
+    char *body;
+    int r = vr_page_read(query, &page, err);
+
+    if (r < 0)
+        return r;
+    spec.limit = page.limit;
+    spec.offset = page.offset;
+    r = vr_store_begin(call->server->store, VR_DB_READ, &tx, err);
+    if (r == 0)
+        r = vr_store_list(tx, &spec, &found, err);
+    if (r < 0)
+        return r;
+    meta = vr_page_meta(&page, vr_http_req_path(call->req), query, found.total_count);
+    meta_text = vr_json_dump_sorted(meta);
+    vr_buf_addf(&text, "{\"meta\":%s,\"objects\":", meta_text);
+    vr_buf_add_n(&text, found.objects, found.bytes);
+    vr_buf_addc(&text, '}');
+    r = vr_buf_finish(&text, &body, err);
+    if (r == 0)
+        vr_reply_text(call, 200, body);
+    return r;
+}
+
+/* ------------------------------------------------------------------ details */
+
+/* Tokens are shown to their owner only. */
+static int check_owner(const struct vr_call *call, struct vr_tx *tx, enum vr_resource resource,
+                       const char *key, struct vr_err *err)
+{
+    VR_ROW(token) token = {0};
+    int64_t id;
+    int r;
+
+    if (resource != VR_RES_TOKENS)
+        return 0;
+    r = vr_ref_id("token", key, &id, err);
+    if (r == 0)
+        r = vr_store_token_find_id(tx, id, &token, err);
+    if (r == 0 && token.user_id != call->who.id)
+        r = vr_fail(err, VR_NOT_FOUND, "token '%s' does not exist", key);
+    return r;
+}
+
+/* The version that If-Match is compared with; 0 for resources without one. */
+static int64_t version_of(struct vr_tx *tx, enum vr_resource resource, const char *key)
+{
+    vr_auto_free char *text = NULL;
+    vr_auto_json json_t *object = NULL;
+
+    if (vr_store_object(tx, resource, key, "row_version", (struct vr_wall){0}, &text, NULL) < 0 ||
+        vr_json_parse(vr_str(text), VR_JSON_BYTES, &object, NULL) < 0)
+        return 0;
+    return json_integer_value(json_object_get(object, "row_version"));
+}
+
+static int detail(struct vr_call *call, struct vr_err *err)
+{
+    enum vr_resource resource = resource_of(call);
+    const char *key = call->args[0];
+    VR_OWNED(vr_tx_free) struct vr_tx *tx = NULL;
+    struct vr_http_resp *resp;
+    char *body = NULL;
+    int64_t version;
+    int r = vr_store_begin(call->server->store, VR_DB_READ, &tx, err);
+
+    if (r == 0)
+        r = check_owner(call, tx, resource, key, err);
+    if (r == 0)
+        r = vr_store_object(tx, resource, key,
+                            vr_query_find(vr_http_req_query(call->req), "fields"), call->now, &body,
+                            err);
+    if (r < 0)
+        return r;
+    version = version_of(tx, resource, key);
+    resp = vr_http_resp_new(200);
+    if (version) {
+        char tag[MEMBER_BYTES];
+
+        /* Set by hand: it says whether the wish changed, so it must not answer 304. */
+        snprintf(tag, sizeof(tag), "\"%" PRId64 "\"", version);
+        vr_http_resp_header(resp, "ETag", tag);
+    }
+    vr_http_resp_bytes(resp, "application/json", body, strlen(body));
+    vr_http_answer(call->req, resp);
+    return 0;
+}
+
+static int add_member(struct vr_call *call, struct vr_tx *tx, const char *key, struct vr_buf *found,
+                      json_t *missing, struct vr_err *err)
+{
+    vr_auto_free char *text = NULL;
+    enum vr_resource resource = resource_of(call);
+    int r = check_owner(call, tx, resource, key, err);
+
+    if (r == 0)
+        r = vr_store_object(tx, resource, key, NULL, call->now, &text, err);
+    if (r == -VR_NOT_FOUND) {
+        vr_json_push(missing, vr_json_text(key, strlen(key)));
+        return 0;
+    }
+    if (r == 0)
+        vr_buf_addf(found, "%s%s", found->len ? "," : "", text);
+    return r;
+}
+
+/* Some objects by their keys, separated by `;`. */
+static int set(struct vr_call *call, struct vr_err *err)
+{
+    VR_OWNED(vr_tx_free) struct vr_tx *tx = NULL;
+    vr_auto_buf struct vr_buf found = VR_BUF(VR_LIST_BYTES);
+    vr_auto_json json_t *missing = json_array();
+    vr_auto_free char *missing_text = NULL;
+    const char *keys = call->args[0];
+    int count = 0;
+    int r = vr_store_begin(call->server->store, VR_DB_READ, &tx, err);
+
+    while (r == 0 && *keys) {
+        size_t n = strcspn(keys, ";");
+        vr_auto_free char *key = vr_strndup(keys, n);
+
+        if (++count > SET_MAX)
+            return vr_fail(err, VR_INVALID, "a set has at most %d keys", SET_MAX);
+        if (n)
+            r = add_member(call, tx, key, &found, missing, err);
+        keys += n + (keys[n] == ';');
+    }
+    if (r < 0)
+        return r;
+    if (found.over)
+        return vr_fail(err, VR_LIMIT, "the set is larger than %u bytes", VR_LIST_BYTES);
+    missing_text = vr_json_dump(missing);
+    if (json_array_size(missing))
+        vr_reply_text(
+            call, 200,
+            vr_strf("{\"not_found\":%s,\"objects\":[%s]}", missing_text, vr_buf_text(&found)));
+    else
+        vr_reply_text(call, 200, vr_strf("{\"objects\":[%s]}", vr_buf_text(&found)));
+    return 0;
+}
+
+/* ------------------------------------------------------------------ what there is */
+
+static int schema(struct vr_call *call, struct vr_err *err)
+{
+    vr_reply_json(call, 200, vr_schema_of(resource_of(call)));
+    return 0;
+}
+
+/* The index needs no login: clients look here for what the server offers. */
+static int list_resources(struct vr_call *call, struct vr_err *err)
+{
+    json_t *all = json_object();
+
+    for (int i = 0; i < VR_RES_COUNT; i++) {
+        const char *name = vr_resource_name((enum vr_resource)i);
+
+        vr_json_set(all, name,
+                    json_pack("{s:o, s:o}", "list_endpoint", json_sprintf("/api/v1/%s/", name),
+                              "schema", json_sprintf("/api/v1/%s/schema/", name)));
+    }
+    vr_reply_json(call, 200, all);
+    return 0;
+}
+
+/* A name before `*`: the first row that fits is taken. */
+#define RESOURCE(name)                                                                             \
+    {"GET", name, VR_ROLE_VIEWER, list}, {"GET", name "/schema", VR_ROLE_VIEWER, schema},          \
+        {"GET", name "/set/*", VR_ROLE_VIEWER, set},                                               \
+    {                                                                                              \
+        "GET", name "/*", VR_ROLE_VIEWER, detail                                                   \
+    }
+
+const struct vr_route vr_routes_resource[] = {
+    {"GET", "", VR_ROLE_NONE, list_resources},
+    RESOURCE("apps"),
+    RESOURCE("buildpacks"),
+    RESOURCE("builds"),
+    RESOURCE("releases"),
+    RESOURCE("ingredients"),
+    RESOURCE("squads"),
+    RESOURCE("hosts"),
+    RESOURCE("swarms"),
+    RESOURCE("procs"),
+    RESOURCE("rollouts"),
+    RESOURCE("commands"),
+    RESOURCE("balancers"),
+    RESOURCE("pools"),
+    RESOURCE("events"),
+    RESOURCE("logs"),
+    RESOURCE("user"),
+    RESOURCE("tokens"),
+    {NULL, NULL, VR_ROLE_NONE, NULL},
+};

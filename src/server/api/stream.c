@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: MIT */
+/* Streams of events, ours and the contract's. */
+#include "server/api/number.h"
+#include "server/api/streams.h"
+#include "server/hub.h"
+#include "store/proc.h"
+
+#define OLD_LOG_LINES     20 /* the contract's last kibibyte, about */
+#define OLD_LOG_LINES_MAX 10000
+
+/* What a client that comes back has seen; -1 if it names none, or none of ours. */
+static int64_t last_seen(const struct vr_call *call)
+{
+    const char *text = vr_http_req_header(call->req, "last-event-id");
+    int64_t id;
+
+    return text && vr_parse_i64(vr_str(text), 0, INT64_MAX, &id, NULL) == 0 ? id : -1;
+}
+
+static int stream_all(struct vr_call *call, struct vr_err *err)
+{
+    const char *rollout = vr_query_find(vr_http_req_query(call->req), "rollout");
+    struct vr_hub_stream_spec spec = {.form = VR_HUB_ALL, .after = last_seen(call)};
+    int r = 0;
+
+    if (spec.after < 0)
+        r = vr_query_number(call, "after", 0, INT64_MAX, -1, &spec.after, err);
+    if (r < 0)
+        return r;
+    spec.rollout = vr_str_is_empty(rollout) ? NULL : rollout;
+    vr_hub_stream(call->server->hub, call->req, &spec);
+    return 0;
+}
+
+static int stream_events(struct vr_call *call, struct vr_err *err)
+{
+    vr_hub_stream(call->server->hub, call->req,
+                  &(struct vr_hub_stream_spec){.form = VR_HUB_EVENTS, .after = last_seen(call)});
+    return 0;
+}
+
+static int stream_proc_changes(struct vr_call *call, struct vr_err *err)
+{
+    vr_hub_stream(call->server->hub, call->req,
+                  &(struct vr_hub_stream_spec){.form = VR_HUB_PROC_CHANGES, .after = -1});
+    return 0;
+}
+
+static int stream_proc_log(struct vr_call *call, struct vr_err *err)
+{
+    VR_OWNED(vr_tx_free) struct vr_tx *tx = NULL;
+    VR_ROW(proc) proc = {0};
+    const char *accept = vr_http_req_header(call->req, "accept");
+    int64_t lines;
+    bool follow;
+    int r = vr_query_number(call, "lines", 1, OLD_LOG_LINES_MAX, OLD_LOG_LINES, &lines, err);
+
+    if (r == 0)
+        r = vr_query_flag(call, "follow", true, &follow, err);
+    if (r == 0)
+        r = vr_store_begin(call->server->store, VR_DB_READ, &tx, err);
+    if (r == 0)
+        r = vr_store_proc_find(tx, call->args[0], call->args[1], &proc, err);
+    if (r < 0)
+        return r;
+    tx = vr_tx_free(tx);
+    vr_hub_log(call->server->hub, call->req, proc.host_id, proc.id, lines, follow,
+               accept && strstr(accept, "text/event-stream"));
+    return 0;
+}
+
+const struct vr_route vr_routes_stream[] = {
+    {"GET", "stream", VR_ROLE_VIEWER, stream_all},
+    {NULL, NULL, VR_ROLE_NONE, NULL},
+};
+
+const struct vr_route vr_routes_old_stream[] = {
+    {"GET", "events", VR_ROLE_VIEWER, stream_events},
+    {"GET", "proc_changes", VR_ROLE_VIEWER, stream_proc_changes},
+    {"GET", "proc_log/*/*", VR_ROLE_VIEWER, stream_proc_log},
+    {NULL, NULL, VR_ROLE_NONE, NULL},
+};

@@ -1,0 +1,385 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Writing swarms.
+ *
+ * A swarm's row is a wish: nothing of it acts until somebody dispatches it. What can be known to
+ * be wrong is refused here already: names, sizes, a pool that another swarm serves.
+ */
+#include "server/api/swarm.h"
+
+#include "engine/dispatch.h"
+#include "model/label.h"
+#include "model/policy.h"
+#include "server/api/yaml_field.h"
+#include "store/balancer.h"
+#include "store/release.h"
+#include "store/rollout.h"
+
+#include <inttypes.h>
+
+#define SIZE_MAX_PROCS  10000
+#define RELEASES_LISTED 200 /* done rollouts that are looked through */
+
+/* ------------------------------------------------------------------ fields with rules */
+
+static int read_config(struct vr_write *w, void *row, const json_t *value, struct vr_err *err)
+{
+    struct vr_swarm_row *swarm = row;
+
+    return vr_yaml_field_dict(value, &swarm->config_yaml, &swarm->config_json, err);
+}
+
+static int read_env(struct vr_write *w, void *row, const json_t *value, struct vr_err *err)
+{
+    struct vr_swarm_row *swarm = row;
+
+    return vr_yaml_field_env(value, &swarm->env_yaml, &swarm->env_json, err);
+}
+
+static int read_volumes(struct vr_write *w, void *row, const json_t *value, struct vr_err *err)
+{
+    struct vr_swarm_row *swarm = row;
+
+    return vr_yaml_field_volumes(value, &swarm->volumes_json, err);
+}
+
+/* The contract gives a balancer's name; a reference is as good. */
+static int read_balancer(struct vr_write *w, void *row, const json_t *value, struct vr_err *err)
+{
+    struct vr_swarm_row *swarm = row;
+    const char *name = json_string_value(value);
+    VR_ROW(balancer) balancer = {0};
+    int r;
+
+    if (json_is_null(value) || vr_streq(name, "")) {
+        swarm->balancer_id = 0;
+        return 0;
+    }
+    if (!name || *name == '/' || strstr(name, "://"))
+        return vr_ref_find(w->tx, VR_RES_BALANCERS, value, &swarm->balancer_id, err);
+    r = vr_store_balancer_find(w->tx, name, &balancer, err);
+    if (r == -VR_NOT_FOUND)
+        return vr_fail(err, VR_INVALID, "balancer '%s' does not exist", name);
+    if (r == 0)
+        swarm->balancer_id = balancer.id;
+    return r;
+}
+
+static const struct vr_noun_field fields[] = {
+    {"app", VR_NOUN_REF, offsetof(struct vr_swarm_row, app_id), true, .resource = VR_RES_APPS},
+    {"squad", VR_NOUN_REF, offsetof(struct vr_swarm_row, squad_id), true,
+     .resource = VR_RES_SQUADS},
+    {"config_name", VR_NOUN_NAME, offsetof(struct vr_swarm_row, config_name), true, VR_NAME_CONFIG},
+    {"proc_name", VR_NOUN_NAME, offsetof(struct vr_swarm_row, proc_name), true, VR_NAME_PROC},
+    {"version", VR_NOUN_DEFAULT, offsetof(struct vr_swarm_row, tag), false, VR_NAME_TAG, ""},
+    {"size", VR_NOUN_INT, offsetof(struct vr_swarm_row, size), .min = 0, .max = SIZE_MAX_PROCS},
+    {"pool", VR_NOUN_OPTION, offsetof(struct vr_swarm_row, pool), false, VR_NAME_POOL},
+    {"balancer", VR_NOUN_OWN, .read = read_balancer},
+    {"config_yaml", VR_NOUN_OWN, .read = read_config},
+    {"env_yaml", VR_NOUN_OWN, .read = read_env},
+    {"volumes", VR_NOUN_OWN, .read = read_volumes},
+    {"run_as", VR_NOUN_DEFAULT, offsetof(struct vr_swarm_row, run_as), false, VR_NAME_RUN_AS,
+     "nobody"},
+    {"mem_limit", VR_NOUN_OPTION, offsetof(struct vr_swarm_row, mem_limit), false,
+     VR_NAME_MEM_SIZE},
+    {"memsw_limit", VR_NOUN_OPTION, offsetof(struct vr_swarm_row, memsw_limit), false,
+     VR_NAME_MEM_SIZE},
+    {"paused", VR_NOUN_BOOL, offsetof(struct vr_swarm_row, paused)},
+};
+
+/* ------------------------------------------------------------------ what they must be together */
+
+/* Policy fields may come by themselves, or in `policy` as a swarm shows them; the former win. */
+static int read_policy(struct vr_write *w, struct vr_swarm_row *swarm, const json_t *body,
+                       struct vr_err *err)
+{
+    struct vr_policy policy = vr_policy_default();
+    vr_auto_json json_t *stored = NULL;
+    vr_auto_json json_t *changed = NULL;
+    int r = vr_json_parse(vr_str(swarm->policy_json), VR_JSON_BYTES, &stored, err);
+
+    if (r == 0)
+        r = vr_policy_merge(&policy, stored, err);
+    w->field = "policy";
+    if (r == 0)
+        r = vr_policy_merge(&policy, json_object_get(body, "policy"), err);
+    if (r == 0)
+        r = vr_policy_merge(&policy, body, err);
+    if (r < 0)
+        return r;
+    w->field = NULL;
+    changed = vr_policy_to_json(&policy);
+    free(swarm->policy_json);
+    swarm->policy_json = vr_json_dump_sorted(changed);
+    return 0;
+}
+
+/* Without a version, the one of a release may be given instead. */
+static int take_version(struct vr_write *w, struct vr_swarm_row *swarm, const json_t *body,
+                        struct vr_err *err)
+{
+    const json_t *release = json_object_get(body, "release");
+    VR_ROW(release) row = {0};
+    int64_t id;
+    int r;
+
+    if (json_object_get(body, "version") || !release || json_is_null(release) || swarm->id)
+        return 0;
+    w->field = "release";
+    r = vr_ref_find(w->tx, VR_RES_RELEASES, release, &id, err);
+    if (r == 0)
+        r = vr_store_release_find_id(w->tx, id, &row, err);
+    if (r < 0)
+        return r;
+    w->field = NULL;
+    vr_noun_set(&swarm->tag, row.tag);
+    return 0;
+}
+
+static int refuse_foreign_pool(const struct vr_swarm_row *owner, const char *pool,
+                               struct vr_err *err)
+{
+    vr_auto_free char *name =
+        vr_label_swarm_cli(owner->app_name, owner->config_name, owner->proc_name);
+
+    return vr_fail(err, VR_EXISTS, "pool '%s' belongs to swarm '%s'", pool, name);
+}
+
+/* A pool that another swarm serves now: a dispatch would be refused, so the wish is. */
+static int check_owner(struct vr_write *w, const struct vr_swarm_row *swarm, struct vr_err *err)
+{
+    VR_ROW(balancer) balancer = {0};
+    VR_ROW(swarm) owner = {0};
+    VR_OWNED(vr_query_free) struct vr_query *query = NULL;
+    vr_auto_list struct vr_list list = {0};
+    vr_auto_json json_t *pools = NULL;
+    vr_auto_free char *text = NULL;
+    vr_auto_free char *key = NULL;
+    int64_t id;
+    int r = vr_store_balancer_find_id(w->tx, swarm->balancer_id, &balancer, err);
+
+    if (r < 0)
+        return r;
+    /* Both names are of an alphabet that needs no escapes. */
+    text = vr_strf("name=%s&balancer=%s&fields=swarm", swarm->pool, balancer.name);
+    r = vr_query_parse(vr_str(text), &query, err);
+    if (r == 0)
+        r = vr_store_list(
+            w->tx, &(struct vr_list_spec){.resource = VR_RES_POOLS, .query = query, .limit = 1},
+            &list, err);
+    if (r == 0)
+        r = vr_json_parse(vr_str(list.objects), VR_JSON_BYTES, &pools, err);
+    if (r < 0 || list.count == 0)
+        return r;
+
+    r = vr_ref_find(w->tx, VR_RES_SWARMS, json_object_get(json_array_get(pools, 0), "swarm"), &id,
+                    err);
+    if (r < 0 || id == swarm->id)
+        return r;
+    r = vr_store_swarm_find_id(w->tx, id, &owner, err);
+    return r < 0 ? r : refuse_foreign_pool(&owner, swarm->pool, err);
+}
+
+static int check(struct vr_write *w, void *row, const json_t *body, struct vr_err *err)
+{
+    struct vr_swarm_row *swarm = row;
+    int r = take_version(w, swarm, body, err);
+
+    if (r == 0)
+        r = read_policy(w, swarm, body, err);
+    if (r < 0)
+        return r;
+    w->field = "mem_limit";
+    r = vr_name_check_mem(swarm->mem_limit, swarm->memsw_limit, err);
+    if (r < 0)
+        return r;
+    w->field = "balancer";
+    if (swarm->pool && !swarm->balancer_id)
+        return vr_fail(err, VR_INVALID, "pool '%s' needs a balancer: name one", swarm->pool);
+    w->field = NULL;
+    return swarm->pool ? check_owner(w, swarm, err) : 0;
+}
+
+static int stored(struct vr_write *w, const void *row, const json_t *body, struct vr_err *err)
+{
+    const struct vr_swarm_row *swarm = row;
+    const json_t *ingredients = json_object_get(body, "config_ingredients");
+    vr_auto_free int64_t *ids = NULL;
+    size_t n;
+    int r = 0;
+
+    if (ingredients) {
+        w->field = "config_ingredients";
+        r = vr_ref_find_all(w->tx, VR_RES_INGREDIENTS, ingredients, &ids, &n, err);
+        if (r < 0)
+            return r;
+        w->field = NULL;
+        r = vr_store_swarm_set_ingredients(w->tx, swarm->id, ids, n, err);
+    }
+    return r < 0 ? r : vr_dispatch_refresh_merged(w->tx, swarm->id, err);
+}
+
+/* ------------------------------------------------------------------ the noun */
+
+VR_NOUN_STORE(swarm)
+VR_NOUN_UPDATE(swarm)
+VR_NOUN_FIND_ID(swarm)
+
+int vr_swarm_find(struct vr_tx *tx, const char *key, struct vr_swarm_row *out, struct vr_err *err)
+{
+    return swarm_find(tx, key, out, err);
+}
+
+char *vr_swarm_shortname(const struct vr_swarm_row *swarm)
+{
+    return vr_label_swarm_short(swarm->app_name, swarm->tag, swarm->config_name, swarm->proc_name);
+}
+
+/* The app's name is joined by the store: a swarm that is being made has none yet. */
+static char *label(const void *row)
+{
+    const struct vr_swarm_row *swarm = row;
+
+    return swarm->app_name ? vr_swarm_shortname(swarm)
+                           : vr_strf("%s-%s", swarm->config_name, swarm->proc_name);
+}
+
+static void preset(const struct vr_write *w, void *row)
+{
+    struct vr_swarm_row *swarm = row;
+
+    swarm->size = 1;
+    swarm->tag = vr_strdup("");
+    swarm->run_as = vr_strdup("nobody");
+    swarm->volumes_json = vr_strdup("[]");
+    swarm->policy_json = vr_strdup("{}");
+    swarm->merged_config_json = vr_strdup("{}");
+    swarm->merged_env_json = vr_strdup("{}");
+    vr_yaml_field_empty(&swarm->config_yaml, &swarm->config_json);
+    vr_yaml_field_empty(&swarm->env_yaml, &swarm->env_json);
+}
+
+const struct vr_noun vr_swarm_noun = {
+    .resource = VR_RES_SWARMS,
+    .title = "swarm",
+    .fields = fields,
+    .field_count = VR_COUNT(fields),
+    .page = "/swarms/",
+    .row_bytes = sizeof(struct vr_swarm_row),
+    .id_offset = offsetof(struct vr_swarm_row, id),
+    .version_offset = offsetof(struct vr_swarm_row, row_version),
+    .find = swarm_find,
+    .insert = swarm_insert,
+    .update = swarm_update,
+    .remove = swarm_remove,
+    .fini = swarm_fini,
+    .label = label,
+    .preset = preset,
+    .check = check,
+    .stored = stored,
+};
+
+static int create(struct vr_call *call, struct vr_err *err)
+{
+    return vr_noun_create(call, &vr_swarm_noun, err);
+}
+
+static int replace(struct vr_call *call, struct vr_err *err)
+{
+    return vr_noun_replace(call, &vr_swarm_noun, err);
+}
+
+static int patch(struct vr_call *call, struct vr_err *err)
+{
+    return vr_noun_patch(call, &vr_swarm_noun, err);
+}
+
+static int delete (struct vr_call *call, struct vr_err *err)
+{
+    return vr_noun_delete(call, &vr_swarm_noun, err);
+}
+
+/* ------------------------------------------------------------------ what belongs to it */
+
+static int list_procs(struct vr_call *call, struct vr_err *err)
+{
+    VR_OWNED(vr_tx_free) struct vr_tx *tx = NULL;
+    VR_ROW(swarm) swarm = {0};
+    vr_auto_free char *procs = NULL;
+    int r = vr_store_begin(call->server->store, VR_DB_READ, &tx, err);
+
+    if (r == 0)
+        r = vr_swarm_find(tx, call->args[0], &swarm, err);
+    if (r == 0)
+        r = vr_store_procs_json(tx, swarm.id, 0, call->now, &procs, err);
+    if (r == 0)
+        vr_reply_text(call, 200, vr_strf("{\"objects\":%s}", procs));
+    return r;
+}
+
+static bool has_release(const json_t *objects, const char *uri)
+{
+    const json_t *object;
+    size_t i;
+
+    json_array_foreach (objects, i, object)
+        if (vr_streq(json_string_value(json_object_get(object, "release")), uri))
+            return true;
+    return false;
+}
+
+static int add_release(struct vr_tx *tx, const struct vr_swarm_row *swarm,
+                       const struct vr_rollout_row *rollout, json_t *objects, struct vr_err *err)
+{
+    VR_ROW(release) release = {0};
+    vr_auto_free char *uri = vr_ref_uri(VR_RES_RELEASES, rollout->release_id);
+    vr_auto_free char *name = NULL;
+    char ended[VR_WALL_TEXT_BYTES];
+    int r;
+
+    if (!rollout->release_id || has_release(objects, uri))
+        return 0;
+    r = vr_store_release_find_id(tx, rollout->release_id, &release, err);
+    if (r < 0)
+        return r;
+    name = vr_label_release(release.app_name, release.tag, release.hash);
+    vr_wall_format((struct vr_wall){rollout->ended_us}, false, ended);
+    vr_json_push(objects,
+                 json_pack("{s:s, s:I, s:s, s:s, s:s, s:s, s:s, s:b}", "release", uri, "id",
+                           (json_int_t)rollout->release_id, "compiled_name", name, "tag",
+                           release.tag, "hash", release.hash, "rollout", rollout->id, "ended",
+                           ended, "current", vr_streq(rollout->id, swarm->current_rollout)));
+    return 0;
+}
+
+/* What rollouts of it ended with, newest first, each release once. */
+static int list_releases(struct vr_call *call, struct vr_err *err)
+{
+    VR_OWNED(vr_tx_free) struct vr_tx *tx = NULL;
+    VR_ROW(swarm) swarm = {0};
+    VR_ROWS(rollout) done = {0};
+    vr_auto_json json_t *objects = json_array();
+    int r = vr_store_begin(call->server->store, VR_DB_READ, &tx, err);
+
+    if (r == 0)
+        r = vr_swarm_find(tx, call->args[0], &swarm, err);
+    if (r == 0)
+        r = vr_store_rollout_list_done(tx, swarm.id, RELEASES_LISTED, &done, err);
+    for (size_t i = 0; r == 0 && i < done.n; i++)
+        r = add_release(tx, &swarm, &done.v[i], objects, err);
+    if (r == 0)
+        vr_reply_json(call, 200, json_pack("{s:O}", "objects", objects));
+    return r;
+}
+
+const struct vr_route vr_routes_swarm[] = {
+    {"POST", "swarms", VR_ROLE_DEPLOYER, create},
+    {"PUT", "swarms/*", VR_ROLE_DEPLOYER, replace},
+    {"PATCH", "swarms/*", VR_ROLE_DEPLOYER, patch},
+    {"DELETE", "swarms/*", VR_ROLE_DEPLOYER, delete},
+    {"POST", "swarms/*/swarm", VR_ROLE_DEPLOYER, vr_swarm_dispatch},
+    {"POST", "swarms/*/rollback", VR_ROLE_DEPLOYER, vr_swarm_rollback},
+    {"GET", "swarms/*/procs", VR_ROLE_VIEWER, list_procs},
+    {"GET", "swarms/*/releases", VR_ROLE_VIEWER, list_releases},
+    {NULL, NULL, VR_ROLE_NONE, NULL},
+};

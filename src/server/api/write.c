@@ -1,0 +1,229 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The frame of every change.
+ *
+ * The change, its entry in the log, its event and the answer kept under an Idempotency-Key are one
+ * transaction: after a crash all of it is there, or none. The answer is sent when the commit has
+ * succeeded, so that who has it can rely on it.
+ */
+#include "server/api/write.h"
+
+#include "store/event.h"
+#include "store/idempotency.h"
+#include "store/log.h"
+
+#include <inttypes.h>
+
+/* ------------------------------------------------------------------ idempotency */
+
+static const char *key_of(const struct vr_write *w)
+{
+    if (!vr_streq(vr_http_req_method(w->call->req), "POST"))
+        return NULL;
+    return vr_http_req_header(w->call->req, "idempotency-key");
+}
+
+static void hash_request(struct vr_write *w)
+{
+    VR_OWNED(vr_hash_free) struct vr_hash *hash = vr_hash_new(VR_HASH_SHA256);
+    const char *path = vr_http_req_path(w->call->req);
+    const char *query = vr_http_req_query_text(w->call->req);
+    struct vr_str body = vr_http_req_body(w->call->req);
+
+    vr_hash_add(hash, path, strlen(path) + 1);
+    vr_hash_add(hash, query, strlen(query) + 1);
+    vr_hash_add(hash, body.p, body.n);
+    vr_hash_finish(hash, w->request_sha256);
+}
+
+/* Returns 1 if the answer was kept and is set now. */
+static int find_kept(struct vr_write *w, struct vr_err *err)
+{
+    const char *key = key_of(w);
+    VR_ROW(idempotency) row = {0};
+    int r;
+
+    if (!key)
+        return 0;
+    if (!*key || strlen(key) > VR_WRITE_KEY_MAX)
+        return vr_fail(err, VR_INVALID, "Idempotency-Key has 1 to %d characters", VR_WRITE_KEY_MAX);
+    hash_request(w);
+    r = vr_store_idempotency_find(w->tx, w->call->who.id, key, w->call->now, &row, err);
+    if (r == -VR_NOT_FOUND)
+        return 0;
+    if (r < 0)
+        return r;
+    if (!vr_streq(row.request_sha256, w->request_sha256))
+        return vr_fail(err, VR_EXISTS, "Idempotency-Key '%s' was used for another request", key);
+    vr_write_answer(w, (int)row.status, *row.location ? vr_take(row.location) : NULL,
+                    *row.body ? vr_take(row.body) : NULL);
+    return 1;
+}
+
+static int keep(struct vr_write *w, struct vr_err *err)
+{
+    const char *key = key_of(w);
+    struct vr_idempotency_row row = {.user_id = w->call->who.id,
+                                     .key = (char *)key,
+                                     .request_sha256 = w->request_sha256,
+                                     .status = w->status,
+                                     .location = w->path,
+                                     .body = w->body,
+                                     .created_us = w->call->now.us};
+
+    if (!key || w->is_secret || (w->body && strlen(w->body) > VR_WRITE_KEPT_MAX))
+        return 0;
+    return vr_store_idempotency_add(w->tx, &row, err);
+}
+
+/* ------------------------------------------------------------------ answers */
+
+int vr_write_answer(struct vr_write *w, int status, char *path, char *body)
+{
+    free(w->path);
+    free(w->body);
+    w->status = status;
+    w->path = path;
+    w->body = body;
+    return 0;
+}
+
+int vr_write_answer_json(struct vr_write *w, int status, char *path, json_t *value)
+{
+    char *body = vr_json_dump_sorted(value);
+
+    json_decref(value);
+    return vr_write_answer(w, status, path, body);
+}
+
+static void send_answer(struct vr_write *w)
+{
+    struct vr_http_resp *resp = vr_http_resp_new(w->status);
+    vr_auto_free char *url = w->path ? vr_reply_url(w->call, w->path) : NULL;
+    char *body = vr_take(w->body);
+
+    if (url)
+        vr_http_resp_header(resp, "Location", url);
+    if (body)
+        vr_http_resp_bytes(resp, "application/json", body, strlen(body));
+    vr_http_answer(w->call->req, resp);
+}
+
+/* {"error": …, "errors": {field: […]}} */
+static void answer_invalid(struct vr_write *w, const struct vr_err *err)
+{
+    json_t *text = vr_json_text(err->msg, strlen(err->msg));
+
+    vr_reply_json(w->call, 400,
+                  json_pack("{s:O, s:{s:[o]}}", "error", text, "errors", w->field, text));
+}
+
+bool vr_write_is_outdated(struct vr_write *w, int64_t row_version)
+{
+    const char *match = vr_http_req_header(w->call->req, "if-match");
+    vr_auto_free char *tag = vr_strf("\"%" PRId64 "\"", row_version);
+    size_t n = strlen(tag);
+
+    if (!match || vr_streq(match, "*") || vr_streq(match, tag) ||
+        (strlen(match) == n - 2 && !strncmp(match, tag + 1, n - 2)))
+        return false;
+    vr_write_answer_json(
+        w, 412, NULL,
+        json_pack("{s:o}", "error",
+                  json_sprintf("it was changed meanwhile: its version is %s, If-Match says %.40s",
+                               tag, match)));
+    return true;
+}
+
+/* ------------------------------------------------------------------ the frame */
+
+/* Commits unless the answer is a refusal. */
+static int finish(struct vr_write *w, struct vr_err *err)
+{
+    int r = 0;
+
+    if (w->status < 400 && !w->is_dry) {
+        r = keep(w, err);
+        if (r == 0)
+            r = vr_server_commit(w->call->server, w->tx, err);
+    }
+    w->tx = vr_tx_free(w->tx);
+    if (r < 0)
+        return r;
+    if (w->reply && w->status < 400)
+        w->reply(w);
+    else
+        send_answer(w);
+    return 0;
+}
+
+int vr_write_run(struct vr_call *call, vr_write_fn *fn, const void *arg, struct vr_err *err)
+{
+    struct vr_write w = {.call = call, .arg = arg, .status = 202};
+    int r = vr_store_begin(call->server->store, VR_DB_WRITE, &w.tx, err);
+
+    if (r == 0)
+        r = find_kept(&w, err);
+    if (r == 1) {
+        send_answer(&w);
+        r = 0;
+    } else if (r == 0) {
+        r = fn(&w, err);
+        if (r == 0)
+            r = finish(&w, err);
+    }
+    if ((r == -VR_INVALID || r == -VR_PARSE || r == -VR_LIMIT) && w.field) {
+        answer_invalid(&w, err);
+        r = 0;
+    }
+    vr_tx_free(w.tx);
+    if (w.reply_data)
+        w.reply_free(w.reply_data);
+    free(w.path);
+    free(w.body);
+    return r;
+}
+
+/* ------------------------------------------------------------------ the record */
+
+static char *event_data(const struct vr_write *w, const struct vr_told *told)
+{
+    vr_auto_json json_t *data = json_object();
+
+    vr_json_set(data, "user", json_string(w->call->who.username));
+    vr_json_set(data, "action", json_string(told->action));
+    if (told->page)
+        vr_json_set(data, "resource_uri", json_string(told->page));
+    if (told->rollout) {
+        vr_json_set(data, "swarm_id", json_string(told->rollout));
+        vr_json_set(data, "swarm_trace_id", json_string(told->rollout));
+    }
+    return vr_json_dump(data);
+}
+
+int vr_write_tell(struct vr_write *w, const struct vr_told *told, struct vr_err *err)
+{
+    const struct vr_call *call = w->call;
+    vr_auto_free char *message = vr_strf("%s %s", told->action, told->object);
+    vr_auto_free char *title = vr_strf("%s: %s", call->who.username, message);
+    vr_auto_free char *data = event_data(w, told);
+    vr_auto_json json_t *tags = json_pack("[s, s]", "user", told->action);
+    vr_auto_free char *tags_text = vr_json_dump(tags);
+    struct vr_log_entry entry = {.type = told->action,
+                                 .user_id = call->who.id,
+                                 .message = message,
+                                 .remote = vr_http_req_remote(call->req)};
+    struct vr_event event = {.kind = "event",
+                             .title = title,
+                             .message = told->detail ? told->detail : title,
+                             .tags = tags_text,
+                             .rollout_id = told->rollout,
+                             .swarm_id = told->swarm_id,
+                             .proc_id = told->proc_id,
+                             .host_id = told->host_id,
+                             .data = data,
+                             .time = call->now};
+
+    vr_store_event_add(w->tx, &event);
+    return vr_store_log_add(w->tx, &entry, call->now, err);
+}
