@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: MIT
 """Fixtures: one platform for most stories, a private one for those that break it; checks for what is left."""
+import contextlib
 import itertools
 import os
+import re
 import subprocess
 import sys
 
@@ -11,6 +13,7 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "tools"))
 
 # pylint: disable=wrong-import-position
+import vr_leaks  # noqa: E402
 from vr_platform import BUILD, SOURCE, Platform  # noqa: E402
 from vr_wait import wait_for  # noqa: E402
 
@@ -47,22 +50,35 @@ def started(name, **more):
 
 
 def ended(platform):
-    """Stop it; whatever is left is an error, and goes."""
+    """Stop it. Whatever is left then is an error; it goes all the same."""
+    left = []
     try:
         platform.stop()
         wait_for("nothing is left", lambda: not platform.leaks(at_end=True), LEAK_SECS)
-    except AssertionError as error:
-        raise AssertionError(f"left behind: {platform.leaks(at_end=True)}") from error
+    except AssertionError:
+        left = platform.leaks(at_end=True)
     finally:
         platforms.remove(platform)
-    platform.remove()
+        vr_leaks.kill_all(platform.root)
+        vr_leaks.remove_cgroups(platform.root)
+        vr_leaks.unmount_all(platform.root)
+        platform.remove()
+    assert not left, f"left behind: {left}"
+
+
+@contextlib.contextmanager
+def running(name):
+    platform = started(name)
+    try:
+        yield platform.start()
+    finally:
+        ended(platform)
 
 
 @pytest.fixture(scope="session", name="shared")
 def fixture_shared():
-    platform = started("shared").start()
-    yield platform
-    ended(platform)
+    with running("shared") as platform:
+        yield platform
 
 
 @pytest.fixture(name="platform")
@@ -79,9 +95,8 @@ def fixture_platform(shared):
 @pytest.fixture(name="private")
 def fixture_private(request):
     """A platform that a story may kill."""
-    platform = started(request.node.name.replace("test_", "")[:20].strip("[]").replace("[", "-")).start()
-    yield platform
-    ended(platform)
+    with running(re.sub("[^a-z]+", "-", request.node.name.replace("test_", ""))[:20].strip("-")) as platform:
+        yield platform
 
 
 numbers = itertools.count(1)

@@ -19,7 +19,7 @@ class Cluster:
     """Three hosts; the first, `a`, has the server, the builder and the balancer beside it."""
 
     def __init__(self):
-        self.net = Network()
+        self.net, self.platform = Network(), None
         try:
             self.net.enter(self.net.core)
             self.platform = started("hosts", listen="10.77.0.1", first_host="a")
@@ -27,7 +27,7 @@ class Cluster:
             for word, address in (("b", "10.77.0.2"), ("c", "10.77.0.3")):
                 self.platform.add_host(word, address=address, netns=self.net.machine(word, address))
         except BaseException:
-            self.net.enter()
+            self.end()
             raise
 
     def hosts_of(self, swarm):
@@ -35,7 +35,8 @@ class Cluster:
 
     def end(self):
         try:
-            ended(self.platform)
+            if self.platform:
+                ended(self.platform)
         finally:
             self.net.remove()
 

@@ -2,7 +2,6 @@
 """kill -9 of agent, server and both in the middle of rollouts: apps do not notice, rollouts end rightly."""
 import os
 import signal
-import subprocess
 
 import pytest
 
@@ -112,11 +111,10 @@ def test_reboot(private):
     before = {p["pid"] for p in api.procs(swarm)}
     private.host.program.kill()
     private.server.kill()
-    kill_all(private.root)
-    for path in sorted(vr_leaks.mounts(private.root), key=len, reverse=True):
-        subprocess.run(["umount", "-l", path], check=True)
+    vr_leaks.kill_all(private.root)
+    vr_leaks.unmount_all(private.root)
     wait_for("all mounts are gone", lambda: not vr_leaks.mounts(private.root) and not vr_leaks.loops(private.root))
-    remove_cgroups(private.root)
+    vr_leaks.remove_cgroups(private.root)
     private.server.start()
     private.host.program.start()
     private.await_server()
@@ -140,7 +138,7 @@ def test_reboot_without_the_server(private):
     private.host.program.start()
     assert answers(port) == "v1"
     private.host.program.kill()
-    kill_all(private.root)
+    vr_leaks.kill_all(private.root)
 
     def serves():
         try:
@@ -153,23 +151,3 @@ def test_reboot_without_the_server(private):
     private.await_server()
     wait_for("the server knows", lambda: api.procs(swarm)[0]["statename"] == "RUNNING")
     private.clear()
-
-
-def kill_all(root):
-    """Every process that has to do with this folder, shims first, so that they restart nothing."""
-    def none_is_left():
-        found = vr_leaks.processes(root)
-        for pid in sorted(found, key=lambda pid: "vr-shim" not in found[pid]):
-            try:
-                os.kill(pid, signal.SIGKILL)
-            except ProcessLookupError:
-                pass
-        return not found
-    wait_for("all processes are gone", none_is_left)
-
-
-def remove_cgroups(root):
-    """What a reboot does to cgroups: the folders of one hierarchy after the other, children first."""
-    for path in sorted(vr_leaks.cgroups(root), key=len, reverse=True):
-        for folder, _, _ in os.walk(path, topdown=False):
-            os.rmdir(folder)

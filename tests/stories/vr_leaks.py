@@ -3,7 +3,11 @@
 import glob
 import hashlib
 import os
+import signal
 import socket
+import subprocess
+
+from vr_wait import wait_for
 
 CGROUPS = "/sys/fs/cgroup"
 
@@ -96,6 +100,30 @@ def listening(first, last):
             if fields[3] == "0A" and first <= port <= last:
                 found.add(port)
     return sorted(found)
+
+
+def kill_all(root):
+    """Every process that has to do with this folder, shims first, so that they restart nothing."""
+    def none_is_left():
+        found = processes(root)
+        for pid in sorted(found, key=lambda pid: "vr-shim" not in found[pid]):
+            try:
+                os.kill(pid, signal.SIGKILL)
+            except ProcessLookupError:
+                pass
+        return not found
+    wait_for(f"all processes of {root} are gone", none_is_left)
+
+
+def unmount_all(root):
+    for path in sorted(mounts(root), key=len, reverse=True):
+        subprocess.run(["umount", "-l", path], check=False)
+
+
+def remove_cgroups(root):
+    for path in sorted(cgroups(root), key=len, reverse=True):
+        for folder, _, _ in os.walk(path, topdown=False):
+            os.rmdir(folder)
 
 
 def free_port():
