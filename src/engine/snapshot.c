@@ -177,6 +177,7 @@ static void fill_host(const struct vr_snapshot_spec *spec, const struct vr_host_
 static int load_hosts(struct vr_tx *tx, const struct vr_snapshot_spec *spec, struct vr_snapshot *s,
                       struct vr_err *err)
 {
+    struct vr_port_range ports = vr_store_ports(tx);
     vr_auto_free struct vr_host_load *loads = NULL;
     size_t n = 0;
     int r;
@@ -196,7 +197,7 @@ static int load_hosts(struct vr_tx *tx, const struct vr_snapshot_spec *spec, str
                 continue;
             h->mem_committed = loads[k].mem_bytes;
             h->procs_of_app = (int32_t)loads[k].of_app;
-            h->ports_left = loads[k].ports < VR_PORT_END - VR_PORT_FIRST;
+            h->ports_left = loads[k].ports <= ports.last - ports.first;
         }
     }
     s->plan.hosts = s->plan_hosts;

@@ -29,6 +29,7 @@ static const struct option options[] = {
     {"database", AT(database), NULL, "URL of the database (default: sqlite in the data folder)"},
     {"blobs", AT(blobs), NULL, "where slugs are kept (default: blobs/ in the data folder)"},
     {"join-token-file", AT(join_token_file), NULL, "token for new hosts, made if missing"},
+    {"port-range", AT(port_range), "5000-5999", "ports that procs get on their hosts"},
     {"tls-cert", AT(tls_cert), NULL, "certificate (PEM); without it plain HTTP"},
     {"tls-key", AT(tls_key), NULL, "its key (PEM)"},
 };

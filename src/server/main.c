@@ -272,6 +272,7 @@ static int listen_http(struct vr_server *server, struct vr_err *err)
 
 static int set_up(struct vr_server *server, struct vr_err *err)
 {
+    struct vr_port_range ports;
     struct vr_engine_spec engine = {.log = &server->log, .woke = woke, .user = server};
     int r;
 
@@ -282,6 +283,10 @@ static int set_up(struct vr_server *server, struct vr_err *err)
     r = vr_fs_mkdir_p(server->config.data_dir, 0700, err);
     if (r == 0)
         r = vr_store_open(server->config.database, NULL, &server->store, err);
+    if (r == 0)
+        r = vr_port_range_parse(server->config.port_range, &ports, err);
+    if (r == 0)
+        vr_store_set_ports(server->store, ports);
     if (r == 0)
         r = vr_blobs_open(server->config.blobs, &server->blobs, err);
     if (r == 0)

@@ -207,7 +207,7 @@ TEST(vr_store_proc_insert__ports__are_unique_and_in_range)
     int64_t id;
 
     CHECK(fixture_init(&f));
-    for (int i = 0; i < VR_PORT_END - VR_PORT_FIRST; i++)
+    for (int i = 0; i < VR_PORT_LAST - VR_PORT_FIRST + 1; i++)
         CHECK(add_proc(&f, 0, 0, &id) == 0);
     CHECK(add_proc(&f, 0, 0, &id) == -VR_LIMIT);
     CHECK(add_proc(&f, 0, 5123, &id) == -VR_EXISTS);

@@ -78,8 +78,8 @@ static int load_used_ports(struct vr_tx *tx, int64_t host_id, bool used[], struc
     while ((r = vr_db_next(rows, err)) > 0) {
         int64_t port = vr_db_i64(rows, 0);
 
-        if (port >= VR_PORT_FIRST && port < VR_PORT_END)
-            used[port - VR_PORT_FIRST] = true;
+        if (port >= tx->ports.first && port <= tx->ports.last)
+            used[port - tx->ports.first] = true;
     }
     return r;
 }
@@ -88,23 +88,24 @@ static int load_used_ports(struct vr_tx *tx, int64_t host_id, bool used[], struc
 static int pick_port(struct vr_tx *tx, int64_t host_id, const char *host, int64_t *out,
                      struct vr_err *err)
 {
-    bool used[VR_PORT_END - VR_PORT_FIRST] = {false};
+    size_t count = (size_t)(tx->ports.last - tx->ports.first + 1);
+    vr_auto_free bool *used = vr_alloc_array(count, sizeof(*used));
     uint32_t at;
     int r = load_used_ports(tx, host_id, used, err);
 
     if (r < 0)
         return r;
     vr_random(&at, sizeof(at));
-    for (size_t i = 0; i < VR_COUNT(used); i++) {
-        size_t k = (at + i) % VR_COUNT(used);
+    for (size_t i = 0; i < count; i++) {
+        size_t k = (at + i) % count;
 
         if (!used[k]) {
-            *out = VR_PORT_FIRST + (int64_t)k;
+            *out = tx->ports.first + (int64_t)k;
             return 0;
         }
     }
-    return vr_fail(err, VR_LIMIT, "host '%s' has no free port in %d-%d", host, VR_PORT_FIRST,
-                   VR_PORT_END - 1);
+    return vr_fail(err, VR_LIMIT, "host '%s' has no free port in %" PRId64 "-%" PRId64, host,
+                   tx->ports.first, tx->ports.last);
 }
 
 static int check_port(struct vr_tx *tx, int64_t host_id, const char *host, int64_t port,

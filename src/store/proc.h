@@ -5,9 +5,6 @@
 
 #include "store/store.h"
 
-#define VR_PORT_FIRST 5000 /* of the range that procs get their ports from */
-#define VR_PORT_END   6000 /* first one behind it */
-
 struct vr_proc_row {
     int64_t id;
     char *name;

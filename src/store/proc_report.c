@@ -63,8 +63,10 @@ struct test_change {
 static struct test_change judge_test(const struct vr_proc_row *row,
                                      const struct vr_proc_report *report)
 {
+    /* After a reboot the generations count from one again: the pid tells then. */
+    bool other_pid = report->pid && row->pid && report->pid != row->pid;
     struct test_change change = {.new_life = report->generation != row->generation ||
-                                             report->restarts != row->restarts};
+                                             report->restarts != row->restarts || other_pid};
 
     if (change.new_life || !vr_streq(row->tested, "pending") || report->test_n != row->test_n ||
         !report->test_n)

@@ -17,7 +17,34 @@ extern const size_t vr_store_migrations_count;
 
 struct vr_store {
     struct vr_db *db;
+    struct vr_port_range ports;
 };
+
+int vr_port_range_parse(const char *text, struct vr_port_range *out, struct vr_err *err)
+{
+    const char *dash = strchr(text, '-');
+    struct vr_port_range range;
+
+    if (!dash ||
+        vr_parse_i64((struct vr_str){text, (size_t)(dash - text)}, 1024, 65535, &range.first,
+                     NULL) < 0 ||
+        vr_parse_i64(vr_str(dash + 1), range.first, 65535, &range.last, NULL) < 0)
+        return vr_fail(err, VR_INVALID, "'%.40s' is not a range of ports such as 5000-5999", text);
+    if (range.last - range.first >= VR_PORT_RANGE_MAX)
+        return vr_fail(err, VR_LIMIT, "a range of ports has at most %d", VR_PORT_RANGE_MAX);
+    *out = range;
+    return 0;
+}
+
+void vr_store_set_ports(struct vr_store *store, struct vr_port_range range)
+{
+    store->ports = range;
+}
+
+struct vr_port_range vr_store_ports(const struct vr_tx *tx)
+{
+    return tx->ports;
+}
 
 int vr_store_open(const char *url, const struct vr_db_options *options, struct vr_store **out,
                   struct vr_err *err)
@@ -29,6 +56,7 @@ int vr_store_open(const char *url, const struct vr_db_options *options, struct v
         r = vr_db_migrate(store->db, vr_store_migrations, vr_store_migrations_count, NULL, err);
     if (r < 0)
         return r;
+    store->ports = (struct vr_port_range){VR_PORT_FIRST, VR_PORT_LAST};
     *out = vr_take(store);
     return 0;
 }
@@ -50,6 +78,7 @@ int vr_store_begin(struct vr_store *store, enum vr_db_mode mode, struct vr_tx **
 
     if (r < 0)
         return r;
+    tx->ports = store->ports;
     *out = vr_take(tx);
     return 0;
 }

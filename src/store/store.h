@@ -31,6 +31,24 @@ int vr_store_open(const char *url, const struct vr_db_options *options, struct v
 struct vr_store *vr_store_free(struct vr_store *store);
 VR_DEFINE_OWNED(struct vr_store, vr_store_free)
 
+/** Ports that procs get: `first` to `last`, both included. */
+struct vr_port_range {
+    int64_t first, last;
+};
+
+#define VR_PORT_FIRST     5000 /* of the range, unless it is set */
+#define VR_PORT_LAST      5999
+#define VR_PORT_RANGE_MAX 20000 /* ports of one range */
+
+/** Parse `5000-5999`; -VR_INVALID unless it lies in 1024-65535 and is not too long. */
+VR_MUST_USE
+int vr_port_range_parse(const char *text, struct vr_port_range *out, struct vr_err *err);
+
+/** From the next transaction on; procs that have a port keep it. */
+void vr_store_set_ports(struct vr_store *store, struct vr_port_range range);
+/** The range of a transaction's store. */
+struct vr_port_range vr_store_ports(const struct vr_tx *tx);
+
 /**
  * Begin; as vr_db_begin(). A write transaction whose order of reads and writes is
  * "load, decide, apply" sees nobody else's writes in between.
