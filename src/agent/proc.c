@@ -769,6 +769,27 @@ static void reconcile(struct vr_proc *p)
         test(p);
 }
 
+/*
+ * Where to begin. What was found goes on if its shim lives, or if what it stands on is still there
+ * for a new shim: not after a reboot. What is not wanted is taken over only to be stopped.
+ */
+static void take_up(struct vr_proc *p, bool found)
+{
+    bool alive = found && vr_shim_is_alive(p->run_dir);
+    bool mounted = found && vr_slugs_is_mounted(p->agent->slugs, vr_proc_slug(p));
+
+    p->adopting = p->runs_wanted && (alive || mounted);
+    if (p->adopting) {
+        begin(p);
+        return;
+    }
+    if (alive)
+        launch(p, true);
+    else if (found)
+        clean(p);
+    reconcile(p);
+}
+
 struct vr_proc *vr_proc_new(struct vr_agent *agent, const json_t *desired, bool found)
 {
     struct vr_proc *p = vr_alloc(sizeof(*p));
@@ -788,14 +809,7 @@ struct vr_proc *vr_proc_new(struct vr_agent *agent, const json_t *desired, bool 
     p->dirty = true;
     p->want = json_deep_copy(desired);
     p->runs_wanted = vr_streq(text(desired, "desired"), "run");
-    /* What was found goes on only if what it stands on is still there: not after a reboot. */
-    p->adopting = found && vr_slugs_is_mounted(agent->slugs, vr_proc_slug(p));
-    if (p->adopting)
-        begin(p);
-    else if (found)
-        clean(p);
-    else
-        reconcile(p);
+    take_up(p, found);
     return p;
 }
 
