@@ -142,7 +142,9 @@ static const struct vr_row_use uses[] = {
     {"procs",
      "SELECT p.name FROM procs p WHERE p.swarm_id = $1 AND " VR_PROC_LIVE("p") " ORDER BY p.name"},
     {"open rollouts", "SELECT id FROM rollouts WHERE swarm_id = $1 AND state <> 'ended'"},
-    {"pools", "SELECT name FROM pools WHERE swarm_id = $1 AND members_json <> '[]'"},
+    /* Nodes that only drain are those of procs that have stopped since. */
+    {"pools", "SELECT name FROM pools WHERE swarm_id = $1"
+              " AND members_json LIKE '%\"state\":\"active\"%'"},
 };
 
 /* Children before their parents. */
