@@ -16,6 +16,7 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <limits.h>
 #include <fcntl.h>
 #include <linux/openat2.h>
 #include <stdio.h>
@@ -380,11 +381,13 @@ static int write_config(const struct vr_bundle_spec *spec, const struct vr_runti
                         struct vr_bundle *out, struct vr_err *err)
 {
     vr_auto_free char *path = vr_strf("%s/" VR_SHIM_CONFIG_TEMPLATE, out->bundle_dir);
+    /* A display name may be longer than a host's name can be. */
+    vr_auto_free char *hostname =
+        vr_strndup(vr_str_is_empty(spec->hostname) ? spec->id : spec->hostname, HOST_NAME_MAX);
     vr_auto_json json_t *config =
         json_pack("{s:s, s:o, s:{s:s, s:b}, s:s, s:o, s:o}", "ociVersion", "1.0.0", "process",
                   process_of(spec, caps, out), "root", "path", out->root, "readonly", 0, "hostname",
-                  vr_str_is_empty(spec->hostname) ? spec->id : spec->hostname, "mounts",
-                  mounts_of(spec), "linux", linux_of(spec, caps, out));
+                  hostname, "mounts", mounts_of(spec), "linux", linux_of(spec, caps, out));
     vr_auto_free char *text = NULL;
 
     if (!config)

@@ -47,7 +47,7 @@ struct vr_bundle_spec {
     uint16_t port;            /* 0: no PORT */
     const char *env_sh;       /* text of /env.sh */
     const char *settings_yaml;
-    const char *hostname;
+    const char *hostname; /* NULL: the id; cut to what the kernel takes */
 };
 
 /** What the shim has to know of it; see vr_shim_spec. */
