@@ -126,6 +126,10 @@ static int read_file(struct vr_agent_config *c, const char *path, struct vr_err 
     r = vr_yaml_parse((struct vr_str){raw, n}, &doc, err);
     if (r < 0)
         return vr_fail_in(err, r, "'%s'", path);
+    json_decref(c->environment);
+    c->environment = json_incref(json_object_get(doc, "environment"));
+    if (c->environment && !json_is_object(c->environment))
+        return vr_fail(err, VR_INVALID, "'%s': environment is not a mapping", path);
     for (size_t i = 0; i < VR_COUNT(options); i++) {
         char key[64];
         const json_t *value;
@@ -312,5 +316,6 @@ void vr_agent_config_fini(struct vr_agent_config *c)
             free(*text_at(c, &options[i]));
     for (int i = 0; i < c->role_count; i++)
         free(c->roles[i]);
+    json_decref(c->environment);
     *c = (struct vr_agent_config){0};
 }

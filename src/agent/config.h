@@ -5,6 +5,7 @@
 
 #include "core/err.h"
 
+#include <jansson.h>
 #include <stdbool.h>
 #include <stdint.h>
 

@@ -509,11 +509,21 @@ static int fill_spec(struct vr_proc *p, struct vr_bundle_bind *binds, struct vr_
     return read_volumes(p, binds, &spec->volume_count, err);
 }
 
+/* What the operator of this host has named for values that are exactly `$NAME`. */
+static const char *look_up(void *arg, const char *name)
+{
+    const struct vr_agent *agent = arg;
+
+    return json_string_value(json_object_get(agent->config.environment, name));
+}
+
 /* The two secret texts; given. */
 static int make_texts(struct vr_proc *p, char **out_env, char **out_settings, struct vr_err *err)
 {
     struct vr_env_spec env = {.env = json_object_get(p->want, "env"),
-                              .expand = vr_streq(text(p->want, "env_expand"), "shell")};
+                              .expand = vr_streq(text(p->want, "env_expand"), "shell"),
+                              .lookup = look_up,
+                              .arg = p->agent};
     const json_t *settings = json_object_get(p->want, "settings");
     int r;
 

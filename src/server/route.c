@@ -118,11 +118,17 @@ static void refuse_method(struct vr_http_req *req, const char *allow)
     vr_http_answer(req, resp);
 }
 
-static bool has_body(const struct vr_http_req *req)
+/*
+ * Every write says that it is JSON, with a body or without: a page of another origin cannot make a
+ * browser say so, and the clients of the original always did.
+ */
+static bool needs_json(struct vr_http_req *req)
 {
     const char *length = vr_http_req_header(req, "content-length");
+    const char *method = vr_http_req_method(req);
 
-    return vr_http_req_header(req, "transfer-encoding") || (length && !vr_streq(length, "0"));
+    return vr_streq(method, "POST") || vr_streq(method, "PUT") || vr_streq(method, "PATCH") ||
+           vr_http_req_header(req, "transfer-encoding") || (length && !vr_streq(length, "0"));
 }
 
 static bool is_json(const struct vr_http_req *req)
@@ -175,7 +181,7 @@ void vr_route_begin(struct vr_server *server, struct vr_http_req *req,
     else if (f->who.role < f->route->role)
         vr_http_answer_error(req, 403, "user '%s' is a %s; this needs a %s", f->who.username,
                              vr_role_name(f->who.role), vr_role_name(f->route->role));
-    else if (has_body(req) && !is_json(req))
+    else if (needs_json(req) && !is_json(req))
         vr_http_answer_error(req, 415, "send JSON with Content-Type: application/json");
 }
 
