@@ -32,7 +32,8 @@ struct vr_agent_config {
     int64_t build_memory_bytes;
     int64_t userns_base; /* 0: no user namespaces */
     int64_t userns_count;
-    bool down; /* `vr agent down` */
+    json_t *environment; /* {NAME: text}: what a value `$NAME` of an env stands for; or NULL */
+    bool down;           /* `vr agent down` */
 };
 
 /**
