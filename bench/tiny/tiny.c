@@ -39,8 +39,9 @@ static void read_version(void)
             version[strcspn(version, "\n")] = '\0';
         fclose(f);
     }
-    answer_len = (size_t)snprintf(answer, sizeof(answer), "HTTP/1.1 200 OK\r\nContent-Length: %zu\r\n\r\n%s",
-                                  strlen(version), version);
+    answer_len =
+        (size_t)snprintf(answer, sizeof(answer), "HTTP/1.1 200 OK\r\nContent-Length: %zu\r\n\r\n%s",
+                         strlen(version), version);
 }
 
 /* Requests here are one small segment each: count their ends in what came. */

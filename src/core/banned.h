@@ -6,5 +6,4 @@
 
 #pragma GCC poison system popen strcpy strcat sprintf vsprintf gets atoi atol atoll atof
 
-
 #endif

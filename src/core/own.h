@@ -52,7 +52,8 @@ static inline void vr_free_p(void *p)
     free(*(void **)p);
 }
 
-/** Close a descriptor if there is one; keeps errno. Never retried: the number is gone either way. */
+/** Close a descriptor if there is one; keeps errno. Never retried: the number is gone either way.
+ */
 void vr_fd_close(int fd);
 
 static inline void vr_fd_close_p(int *fd)

@@ -43,8 +43,8 @@ int vr_parse_u64(struct vr_str s, uint64_t min, uint64_t max, uint64_t *out, str
             return vr_fail(err, VR_INVALID, "'%.*s' is too large a number", SHOWN(s));
     }
     if (v < min || v > max)
-        return vr_fail(err, VR_INVALID, "%llu is not between %llu and %llu",
-                       (unsigned long long)v, (unsigned long long)min, (unsigned long long)max);
+        return vr_fail(err, VR_INVALID, "%llu is not between %llu and %llu", (unsigned long long)v,
+                       (unsigned long long)min, (unsigned long long)max);
     *out = v;
     return 0;
 }

@@ -16,7 +16,7 @@ struct vr_server_config {
     char *data_dir;           /* database, blobs, tokens */
     char *database;           /* URL; default sqlite:<data_dir>/velociraptor.db */
     char *blobs;              /* URL; default <data_dir>/blobs */
-    char *port_range;      /* ports that procs get */
+    char *port_range;         /* ports that procs get */
     char *join_token_file;    /* default <data_dir>/join-token, made at the first start */
     char *tls_cert, *tls_key; /* files; NULL: plain HTTP */
     int64_t threads;
