@@ -78,7 +78,8 @@ static int read_url(struct vr_write *w, void *row, const json_t *value, struct v
 }
 
 static const struct vr_noun_field buildpack_fields[] = {
-    {"repo_url", VR_NOUN_OWN, .required = true, .read = read_url},
+    {"repo_url", VR_NOUN_OWN, offsetof(struct vr_buildpack_row, repo_url), .required = true,
+     .read = read_url},
     {"repo_type", VR_NOUN_DEFAULT, offsetof(struct vr_buildpack_row, repo_type), false,
      VR_NAME_REPO_TYPE, "git"},
     {"desc", VR_NOUN_TEXT, offsetof(struct vr_buildpack_row, description)},

@@ -22,8 +22,9 @@ static int read_env(struct vr_write *w, void *row, const json_t *value, struct v
 
 static const struct vr_noun_field ingredient_fields[] = {
     {"name", VR_NOUN_NAME, offsetof(struct vr_ingredient_row, name), true, VR_NAME_INGREDIENT},
-    {"config_yaml", VR_NOUN_OWN, .read = read_config},
-    {"env_yaml", VR_NOUN_OWN, .read = read_env},
+    {"config_yaml", VR_NOUN_OWN, offsetof(struct vr_ingredient_row, config_yaml),
+     .read = read_config},
+    {"env_yaml", VR_NOUN_OWN, offsetof(struct vr_ingredient_row, env_yaml), .read = read_env},
 };
 
 VR_NOUN_STORE(ingredient)

@@ -11,6 +11,8 @@
 #include <inttypes.h>
 #include <string.h>
 
+#define CHANGES_BYTES 2000 /* of the text that says what changed */
+
 static void *field_of(const struct vr_noun_field *field, void *row)
 {
     return (char *)row + field->offset;
@@ -98,28 +100,86 @@ static int read_field(struct vr_write *w, const struct vr_noun_field *field, voi
     case VR_NOUN_REF:
         return vr_ref_find(w->tx, field->resource, value, out, err);
     case VR_NOUN_OWN:
+    case VR_NOUN_OWN_ID:
         return field->read(w, row, value, err);
     }
     return vr_fail(err, VR_BUG, "field '%s' has no kind", field->json);
 }
 
+/* ------------------------------------------------------------------ what differs */
+
+static bool is_text(const struct vr_noun_field *field)
+{
+    switch (field->kind) {
+    case VR_NOUN_NAME:
+    case VR_NOUN_OPTION:
+    case VR_NOUN_DEFAULT:
+    case VR_NOUN_TEXT:
+    case VR_NOUN_OWN:
+        return true;
+    case VR_NOUN_INT:
+    case VR_NOUN_BOOL:
+    case VR_NOUN_REF:
+    case VR_NOUN_REF_NULL:
+    case VR_NOUN_OWN_ID:
+        return false;
+    }
+    return false;
+}
+
+/* A value as text, to be compared and shown. Given; NULL: null. */
+static char *value_text(const struct vr_noun_field *field, void *row)
+{
+    void *at = field_of(field, row);
+
+    if (is_text(field))
+        return vr_strdup(*(char **)at);
+    if (field->kind == VR_NOUN_BOOL)
+        return vr_strdup(*(bool *)at ? "yes" : "no");
+    return vr_strf("%" PRId64, *(int64_t *)at);
+}
+
+/* Names and numbers are short and no secrets: they are shown. */
+static bool is_shown(const struct vr_noun_field *field)
+{
+    return field->kind == VR_NOUN_NAME || field->kind == VR_NOUN_OPTION ||
+           field->kind == VR_NOUN_DEFAULT || field->kind == VR_NOUN_INT ||
+           field->kind == VR_NOUN_BOOL;
+}
+
+static void note_change(struct vr_buf *changes, const struct vr_noun_field *field, const char *old,
+                        const char *new)
+{
+    if (!changes || vr_streq(old, new))
+        return;
+    vr_buf_addf(changes, "%s%s", changes->len ? ", " : "", field->json);
+    if (is_shown(field))
+        vr_buf_addf(changes, ": %s → %s", vr_str_is_empty(old) ? "none" : old,
+                    vr_str_is_empty(new) ? "none" : new);
+}
+
 int vr_noun_read(struct vr_write *w, const struct vr_noun *noun, void *row, const json_t *body,
-                 struct vr_err *err)
+                 struct vr_buf *changes, struct vr_err *err)
 {
     for (size_t i = 0; i < noun->field_count; i++) {
         const struct vr_noun_field *field = &noun->fields[i];
         const json_t *value = json_object_get(body, field->json);
+        vr_auto_free char *old = NULL;
+        vr_auto_free char *new = NULL;
         int r;
 
         if (!value)
             continue;
         if (field->required && json_is_null(value))
             return vr_noun_missing(w, field->json, err);
+        old = value_text(field, row);
         w->field = field->json;
         r = read_field(w, field, row, body, value, err);
         if (r < 0)
             return r;
         w->field = NULL;
+        new = value_text(field, row);
+        note_change(changes, field, old, new);
     }
     return 0;
 }
@@ -147,11 +207,12 @@ static char *key_of(const struct vr_noun *noun, const void *row)
 }
 
 static int tell(struct vr_write *w, const struct vr_noun *noun, const void *row, const char *action,
-                struct vr_err *err)
+                const char *changes, struct vr_err *err)
 {
     int64_t id = int_at(row, noun->id_offset);
     vr_auto_free char *label = noun->label(row);
-    vr_auto_free char *object = vr_strf("%s %s", noun->title, label);
+    vr_auto_free char *object =
+        vr_strf("%s %s%s%s", noun->title, label, *changes ? ": " : "", changes);
     vr_auto_free char *key = key_of(noun, row);
     vr_auto_free char *page = noun->page ? vr_strf("%s%s", noun->page, key) : NULL;
 
@@ -186,7 +247,7 @@ static int create(struct vr_write *w, const struct vr_noun *noun, void *row, con
     if (r == 0 && noun->preset)
         noun->preset(w, row);
     if (r == 0)
-        r = vr_noun_read(w, noun, row, body, err);
+        r = vr_noun_read(w, noun, row, body, NULL, err);
     if (r == 0 && noun->check)
         r = noun->check(w, row, body, err);
     if (r == 0)
@@ -197,7 +258,7 @@ static int create(struct vr_write *w, const struct vr_noun *noun, void *row, con
     if (noun->stored)
         r = noun->stored(w, row, body, err);
     if (r == 0)
-        r = tell(w, noun, row, "create", err);
+        r = tell(w, noun, row, "create", "", err);
     if (r < 0)
         return r;
     key = key_of(noun, row);
@@ -207,11 +268,12 @@ static int create(struct vr_write *w, const struct vr_noun *noun, void *row, con
 static int change(struct vr_write *w, const struct vr_noun *noun, void *row, const json_t *body,
                   int status, struct vr_err *err)
 {
+    vr_auto_buf struct vr_buf changes = VR_BUF(CHANGES_BYTES);
     int r;
 
     if (vr_write_is_outdated(w, int_at(row, noun->version_offset)))
         return 0;
-    r = vr_noun_read(w, noun, row, body, err);
+    r = vr_noun_read(w, noun, row, body, &changes, err);
     if (r == 0 && noun->check)
         r = noun->check(w, row, body, err);
     if (r == 0)
@@ -219,7 +281,7 @@ static int change(struct vr_write *w, const struct vr_noun *noun, void *row, con
     if (r == 0 && noun->stored)
         r = noun->stored(w, row, body, err);
     if (r == 0)
-        r = tell(w, noun, row, "change", err);
+        r = tell(w, noun, row, "change", vr_buf_text(&changes), err);
     return r < 0 ? r : vr_write_answer(w, status, NULL, NULL);
 }
 
@@ -269,7 +331,7 @@ static int delete (struct vr_write *w, const struct vr_noun *noun, void *row, st
     if (r == 0)
         r = noun->remove(w->tx, int_at(row, noun->id_offset), err);
     if (r == 0)
-        r = tell(w, noun, row, "delete", err);
+        r = tell(w, noun, row, "delete", "", err);
     return r < 0 ? r : vr_write_answer(w, 204, NULL, NULL);
 }
 

@@ -18,7 +18,8 @@ enum vr_noun_kind {
     VR_NOUN_BOOL,
     VR_NOUN_REF,      /* int64_t: id of one of `resource` */
     VR_NOUN_REF_NULL, /* the same; null is 0 */
-    VR_NOUN_OWN,      /* `read` reads it */
+    VR_NOUN_OWN,      /* char * (or another text that goes with it), by `read` */
+    VR_NOUN_OWN_ID,   /* int64_t, by `read` */
 };
 
 /** Reads a field that has rules of its own into the row. */
@@ -74,10 +75,13 @@ int vr_noun_patch(struct vr_call *call, const struct vr_noun *noun, struct vr_er
 VR_MUST_USE
 int vr_noun_delete(struct vr_call *call, const struct vr_noun *noun, struct vr_err *err);
 
-/** Read into `row` what the body names and the table has; nothing is stored. */
+/**
+ * Read into `row` what the body names and the table has; nothing is stored.
+ * @changes  "version: v1 → v2, env_yaml" is appended for people: what differs now; may be NULL
+ */
 VR_MUST_USE
 int vr_noun_read(struct vr_write *w, const struct vr_noun *noun, void *row, const json_t *body,
-                 struct vr_err *err);
+                 struct vr_buf *changes, struct vr_err *err);
 
 /** Replace a text of a row. @value copied, NULL: null */
 void vr_noun_set(char **field, const char *value);

@@ -4,15 +4,17 @@
 #include "server/api/ref.h"
 #include "server/api/schema.h"
 #include "server/route.h"
+#include "store/event.h"
 #include "store/resource.h"
 #include "store/token.h"
 
 #include <inttypes.h>
 
-#define SET_MAX        1000 /* keys of one set */
-#define RESOURCE_AT    2    /* part of the path: api, v1, apps */
-#define MEMBER_BYTES   64
-#define LIST_BYTES_MAX (VR_LIST_BYTES + (1u << 20))
+#define SET_MAX         1000 /* keys of one set */
+#define RESOURCE_AT     2    /* part of the path: api, v1, apps */
+#define MEMBER_BYTES    64
+#define LIST_BYTES_MAX  (VR_LIST_BYTES + (1u << 20))
+#define LIST_STALE_SECS 2
 
 static enum vr_resource resource_of(const struct vr_call *call)
 {
@@ -25,6 +27,42 @@ static enum vr_resource resource_of(const struct vr_call *call)
 
 /* ------------------------------------------------------------------ lists */
 
+/*
+ * Every change that the list of such a resource shows writes an event, so an unchanged event id
+ * means an unchanged list. The others also show what procs and hosts report, which is allowed to
+ * be LIST_STALE_SECS old when nothing happens.
+ */
+static bool is_told_by_events(enum vr_resource resource)
+{
+    return resource == VR_RES_APPS || resource == VR_RES_BUILDPACKS ||
+           resource == VR_RES_INGREDIENTS || resource == VR_RES_LOGS || resource == VR_RES_EVENTS;
+}
+
+/* The list's entity tag, read before the list: it never says more than the list shows. */
+static int make_tag(struct vr_tx *tx, const struct vr_list_spec *spec, char **out,
+                    struct vr_err *err)
+{
+    int64_t last;
+    int64_t slot =
+        is_told_by_events(spec->resource) ? 0 : spec->now.us / (LIST_STALE_SECS * VR_US_PER_S);
+    int r = vr_store_event_last(tx, &last, err);
+
+    if (r == 0)
+        *out = vr_strf(VR_VERSION "-%" PRId64 "-%" PRId64 "-%" PRId64, last, slot, spec->user_id);
+    return r;
+}
+
+static void reply_list(struct vr_call *call, const char *tag, char *body)
+{
+    struct vr_http_resp *resp = vr_http_resp_new(200);
+
+    vr_http_resp_header(resp, "Cache-Control", "private, no-cache");
+    vr_http_resp_etag(resp, tag);
+    if (body)
+        vr_http_resp_bytes(resp, "application/json", body, strlen(body));
+    vr_http_answer(call->req, resp);
+}
+
 static int list(struct vr_call *call, struct vr_err *err)
 {
     const struct vr_query *query = vr_http_req_query(call->req);
@@ -35,6 +73,7 @@ static int list(struct vr_call *call, struct vr_err *err)
     vr_auto_buf struct vr_buf text = VR_BUF(LIST_BYTES_MAX);
     vr_auto_json json_t *meta = NULL;
     vr_auto_free char *meta_text = NULL;
+    vr_auto_free char *tag = NULL;
     struct vr_page page;
     char *body;
     int r = vr_page_read(query, &page, err);
@@ -44,6 +83,12 @@ static int list(struct vr_call *call, struct vr_err *err)
     spec.limit = page.limit;
     spec.offset = page.offset;
     r = vr_store_begin(call->server->store, VR_DB_READ, &tx, err);
+    if (r == 0)
+        r = make_tag(tx, &spec, &tag, err);
+    if (r == 0 && vr_http_req_has_etag(call->req, tag)) {
+        reply_list(call, tag, NULL);
+        return 0;
+    }
     if (r == 0)
         r = vr_store_list(tx, &spec, &found, err);
     if (r < 0)
@@ -55,7 +100,7 @@ static int list(struct vr_call *call, struct vr_err *err)
     vr_buf_addc(&text, '}');
     r = vr_buf_finish(&text, &body, err);
     if (r == 0)
-        vr_reply_text(call, 200, body);
+        reply_list(call, tag, body);
     return r;
 }
 

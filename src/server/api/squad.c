@@ -111,8 +111,8 @@ static const struct vr_noun_field host_fields[] = {
     {"name", VR_NOUN_NAME, offsetof(struct vr_host_row, name), true, VR_NAME_HOST},
     {"active", VR_NOUN_BOOL, offsetof(struct vr_host_row, active)},
     {"squad", VR_NOUN_REF_NULL, offsetof(struct vr_host_row, squad_id), .resource = VR_RES_SQUADS},
-    {"address", VR_NOUN_OWN, .read = read_address},
-    {"roles", VR_NOUN_OWN, .read = read_roles},
+    {"address", VR_NOUN_OWN, offsetof(struct vr_host_row, address), .read = read_address},
+    {"roles", VR_NOUN_OWN, offsetof(struct vr_host_row, roles), .read = read_roles},
 };
 
 VR_NOUN_STORE(host)

@@ -11,6 +11,7 @@
 #include "model/label.h"
 #include "model/policy.h"
 #include "server/api/yaml_field.h"
+#include "store/app.h"
 #include "store/balancer.h"
 #include "store/release.h"
 #include "store/rollout.h"
@@ -74,10 +75,10 @@ static const struct vr_noun_field fields[] = {
     {"version", VR_NOUN_DEFAULT, offsetof(struct vr_swarm_row, tag), false, VR_NAME_TAG, ""},
     {"size", VR_NOUN_INT, offsetof(struct vr_swarm_row, size), .min = 0, .max = SIZE_MAX_PROCS},
     {"pool", VR_NOUN_OPTION, offsetof(struct vr_swarm_row, pool), false, VR_NAME_POOL},
-    {"balancer", VR_NOUN_OWN, .read = read_balancer},
-    {"config_yaml", VR_NOUN_OWN, .read = read_config},
-    {"env_yaml", VR_NOUN_OWN, .read = read_env},
-    {"volumes", VR_NOUN_OWN, .read = read_volumes},
+    {"balancer", VR_NOUN_OWN_ID, offsetof(struct vr_swarm_row, balancer_id), .read = read_balancer},
+    {"config_yaml", VR_NOUN_OWN, offsetof(struct vr_swarm_row, config_yaml), .read = read_config},
+    {"env_yaml", VR_NOUN_OWN, offsetof(struct vr_swarm_row, env_yaml), .read = read_env},
+    {"volumes", VR_NOUN_OWN, offsetof(struct vr_swarm_row, volumes_json), .read = read_volumes},
     {"run_as", VR_NOUN_DEFAULT, offsetof(struct vr_swarm_row, run_as), false, VR_NAME_RUN_AS,
      "nobody"},
     {"mem_limit", VR_NOUN_OPTION, offsetof(struct vr_swarm_row, mem_limit), false,
@@ -180,10 +181,24 @@ static int check_owner(struct vr_write *w, const struct vr_swarm_row *swarm, str
     return r < 0 ? r : refuse_foreign_pool(&owner, swarm->pool, err);
 }
 
+/* The store joins the app's name; a swarm that is new, or moves to another app, has none yet. */
+static int join_app(struct vr_write *w, struct vr_swarm_row *swarm, struct vr_err *err)
+{
+    VR_ROW(app) app = {0};
+    int r = vr_store_app_find_id(w->tx, swarm->app_id, &app, err);
+
+    if (r == 0)
+        vr_noun_set(&swarm->app_name, app.name);
+    return r;
+}
+
 static int check(struct vr_write *w, void *row, const json_t *body, struct vr_err *err)
 {
     struct vr_swarm_row *swarm = row;
-    int r = take_version(w, swarm, body, err);
+    int r = join_app(w, swarm, err);
+
+    if (r == 0)
+        r = take_version(w, swarm, body, err);
 
     if (r == 0)
         r = read_policy(w, swarm, body, err);
@@ -235,13 +250,9 @@ char *vr_swarm_shortname(const struct vr_swarm_row *swarm)
     return vr_label_swarm_short(swarm->app_name, swarm->tag, swarm->config_name, swarm->proc_name);
 }
 
-/* The app's name is joined by the store: a swarm that is being made has none yet. */
 static char *label(const void *row)
 {
-    const struct vr_swarm_row *swarm = row;
-
-    return swarm->app_name ? vr_swarm_shortname(swarm)
-                           : vr_strf("%s-%s", swarm->config_name, swarm->proc_name);
+    return vr_swarm_shortname(row);
 }
 
 static void preset(const struct vr_write *w, void *row)

@@ -26,7 +26,7 @@ static const struct vr_noun_field user_fields[] = {
     {"username", VR_NOUN_NAME, offsetof(struct vr_user_row, username), true, VR_NAME_USERNAME},
     /* A hash by now: hash_password() was here before. */
     {"password", VR_NOUN_TEXT, offsetof(struct vr_user_row, password), true},
-    {"role", VR_NOUN_OWN, .read = read_role},
+    {"role", VR_NOUN_OWN, offsetof(struct vr_user_row, role), .read = read_role},
     {"first_name", VR_NOUN_TEXT, offsetof(struct vr_user_row, first_name)},
     {"last_name", VR_NOUN_TEXT, offsetof(struct vr_user_row, last_name)},
     {"email", VR_NOUN_TEXT, offsetof(struct vr_user_row, email)},
