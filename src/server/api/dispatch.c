@@ -101,7 +101,7 @@ static int apply_wish(struct vr_write *w, struct vr_swarm_row *swarm, struct vr_
 {
     const struct vr_noun *noun = &vr_swarm_noun;
     int64_t id = swarm->id;
-    int r = vr_noun_read(w, noun, swarm, w->call->body, NULL, err);
+    int r = vr_noun_read(w, noun, swarm, w->call->body, err);
 
     if (r == 0)
         r = noun->check(w, swarm, w->call->body, err);

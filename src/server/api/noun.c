@@ -11,8 +11,6 @@
 #include <inttypes.h>
 #include <string.h>
 
-#define CHANGES_BYTES 2000 /* of the text that says what changed */
-
 static void *field_of(const struct vr_noun_field *field, void *row)
 {
     return (char *)row + field->offset;
@@ -147,25 +145,25 @@ static bool is_shown(const struct vr_noun_field *field)
            field->kind == VR_NOUN_BOOL;
 }
 
-static void note_change(struct vr_buf *changes, const struct vr_noun_field *field, const char *old,
-                        const char *new)
+static void note_change(struct vr_write *w, const struct vr_noun_field *field, const char *old,
+                        const char *now)
 {
-    if (!changes || vr_streq(old, new))
+    if (vr_streq(old, now))
         return;
-    vr_buf_addf(changes, "%s%s", changes->len ? ", " : "", field->json);
     if (is_shown(field))
-        vr_buf_addf(changes, ": %s → %s", vr_str_is_empty(old) ? "none" : old,
-                    vr_str_is_empty(new) ? "none" : new);
+        vr_write_note(w, field->json, old ? old : "", now ? now : "");
+    else
+        vr_write_note(w, field->json, NULL, NULL);
 }
 
 int vr_noun_read(struct vr_write *w, const struct vr_noun *noun, void *row, const json_t *body,
-                 struct vr_buf *changes, struct vr_err *err)
+                 struct vr_err *err)
 {
     for (size_t i = 0; i < noun->field_count; i++) {
         const struct vr_noun_field *field = &noun->fields[i];
         const json_t *value = json_object_get(body, field->json);
         vr_auto_free char *old = NULL;
-        vr_auto_free char *new = NULL;
+        vr_auto_free char *now = NULL;
         int r;
 
         if (!value)
@@ -178,8 +176,8 @@ int vr_noun_read(struct vr_write *w, const struct vr_noun *noun, void *row, cons
         if (r < 0)
             return r;
         w->field = NULL;
-        new = value_text(field, row);
-        note_change(changes, field, old, new);
+        now = value_text(field, row);
+        note_change(w, field, old, now);
     }
     return 0;
 }
@@ -247,7 +245,7 @@ static int create(struct vr_write *w, const struct vr_noun *noun, void *row, con
     if (r == 0 && noun->preset)
         noun->preset(w, row);
     if (r == 0)
-        r = vr_noun_read(w, noun, row, body, NULL, err);
+        r = vr_noun_read(w, noun, row, body, err);
     if (r == 0 && noun->check)
         r = noun->check(w, row, body, err);
     if (r == 0)
@@ -268,12 +266,11 @@ static int create(struct vr_write *w, const struct vr_noun *noun, void *row, con
 static int change(struct vr_write *w, const struct vr_noun *noun, void *row, const json_t *body,
                   int status, struct vr_err *err)
 {
-    vr_auto_buf struct vr_buf changes = VR_BUF(CHANGES_BYTES);
     int r;
 
     if (vr_write_is_outdated(w, int_at(row, noun->version_offset)))
         return 0;
-    r = vr_noun_read(w, noun, row, body, &changes, err);
+    r = vr_noun_read(w, noun, row, body, err);
     if (r == 0 && noun->check)
         r = noun->check(w, row, body, err);
     if (r == 0)
@@ -281,7 +278,7 @@ static int change(struct vr_write *w, const struct vr_noun *noun, void *row, con
     if (r == 0 && noun->stored)
         r = noun->stored(w, row, body, err);
     if (r == 0)
-        r = tell(w, noun, row, "change", vr_buf_text(&changes), err);
+        r = tell(w, noun, row, "change", vr_buf_text(&w->changes), err);
     return r < 0 ? r : vr_write_answer(w, status, NULL, NULL);
 }
 

@@ -75,13 +75,10 @@ int vr_noun_patch(struct vr_call *call, const struct vr_noun *noun, struct vr_er
 VR_MUST_USE
 int vr_noun_delete(struct vr_call *call, const struct vr_noun *noun, struct vr_err *err);
 
-/**
- * Read into `row` what the body names and the table has; nothing is stored.
- * @changes  "version: v1 → v2, env_yaml" is appended for people: what differs now; may be NULL
- */
+/** Read into `row` what the body names and the table has; what differs is noted in `w`. */
 VR_MUST_USE
 int vr_noun_read(struct vr_write *w, const struct vr_noun *noun, void *row, const json_t *body,
-                 struct vr_buf *changes, struct vr_err *err);
+                 struct vr_err *err);
 
 /** Replace a text of a row. @value copied, NULL: null */
 void vr_noun_set(char **field, const char *value);

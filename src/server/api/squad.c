@@ -39,6 +39,7 @@ static int set_hosts(struct vr_write *w, const void *row, const json_t *body, st
     if (r < 0)
         return r;
     w->field = NULL;
+    vr_write_note(w, "hosts", NULL, NULL);
     return vr_store_squad_set_hosts(w->tx, squad->id, ids, n, err);
 }
 

@@ -13,6 +13,7 @@
 #include "server/api/yaml_field.h"
 #include "store/app.h"
 #include "store/balancer.h"
+#include "store/ingredient.h"
 #include "store/release.h"
 #include "store/rollout.h"
 
@@ -110,6 +111,8 @@ static int read_policy(struct vr_write *w, struct vr_swarm_row *swarm, const jso
         return r;
     w->field = NULL;
     changed = vr_policy_to_json(&policy);
+    if (!json_equal(stored, changed))
+        vr_write_note(w, "policy", NULL, NULL);
     free(swarm->policy_json);
     swarm->policy_json = vr_json_dump_sorted(changed);
     return 0;
@@ -215,22 +218,44 @@ static int check(struct vr_write *w, void *row, const json_t *body, struct vr_er
     return swarm->pool ? check_owner(w, swarm, err) : 0;
 }
 
+/* Are these exactly the ingredients that it has? Both lists name each once. */
+static bool same_ingredients(const struct vr_ingredient_rows *rows, const int64_t *ids, size_t n)
+{
+    size_t found = 0;
+
+    for (size_t i = 0; i < n; i++)
+        for (size_t k = 0; k < rows->n; k++)
+            found += rows->v[k].id == ids[i];
+    return found == n && rows->n == n;
+}
+
+/* `config_ingredients`, if it is given, is the whole list. */
+static int set_ingredients(struct vr_write *w, const struct vr_swarm_row *swarm,
+                           const json_t *references, struct vr_err *err)
+{
+    VR_ROWS(ingredient) rows = {0};
+    vr_auto_free int64_t *ids = NULL;
+    size_t n;
+    int r;
+
+    w->field = "config_ingredients";
+    r = vr_ref_find_all(w->tx, VR_RES_INGREDIENTS, references, &ids, &n, err);
+    if (r < 0)
+        return r;
+    w->field = NULL;
+    r = vr_store_ingredient_list_of_swarm(w->tx, swarm->id, &rows, err);
+    if (r < 0 || same_ingredients(&rows, ids, n))
+        return r;
+    vr_write_note(w, "config_ingredients", NULL, NULL);
+    return vr_store_swarm_set_ingredients(w->tx, swarm->id, ids, n, err);
+}
+
 static int stored(struct vr_write *w, const void *row, const json_t *body, struct vr_err *err)
 {
     const struct vr_swarm_row *swarm = row;
     const json_t *ingredients = json_object_get(body, "config_ingredients");
-    vr_auto_free int64_t *ids = NULL;
-    size_t n;
-    int r = 0;
+    int r = ingredients ? set_ingredients(w, swarm, ingredients, err) : 0;
 
-    if (ingredients) {
-        w->field = "config_ingredients";
-        r = vr_ref_find_all(w->tx, VR_RES_INGREDIENTS, ingredients, &ids, &n, err);
-        if (r < 0)
-            return r;
-        w->field = NULL;
-        r = vr_store_swarm_set_ingredients(w->tx, swarm->id, ids, n, err);
-    }
     return r < 0 ? r : vr_dispatch_refresh_merged(w->tx, swarm->id, err);
 }
 

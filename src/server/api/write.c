@@ -159,7 +159,8 @@ static int finish(struct vr_write *w, struct vr_err *err)
 
 int vr_write_run(struct vr_call *call, vr_write_fn *fn, const void *arg, struct vr_err *err)
 {
-    struct vr_write w = {.call = call, .arg = arg, .status = 202};
+    struct vr_write w = {
+        .call = call, .arg = arg, .status = 202, .changes = VR_BUF(VR_WRITE_CHANGES)};
     int r = vr_store_begin(call->server->store, VR_DB_WRITE, &w.tx, err);
 
     if (r == 0)
@@ -179,12 +180,20 @@ int vr_write_run(struct vr_call *call, vr_write_fn *fn, const void *arg, struct 
     vr_tx_free(w.tx);
     if (w.reply_data)
         w.reply_free(w.reply_data);
+    vr_buf_fini(&w.changes);
     free(w.path);
     free(w.body);
     return r;
 }
 
 /* ------------------------------------------------------------------ the record */
+
+void vr_write_note(struct vr_write *w, const char *field, const char *old, const char *now)
+{
+    vr_buf_addf(&w->changes, "%s%s", w->changes.len ? ", " : "", field);
+    if (old && now)
+        vr_buf_addf(&w->changes, ": %s → %s", *old ? old : "none", *now ? now : "none");
+}
 
 static char *event_data(const struct vr_write *w, const struct vr_told *told)
 {

@@ -8,6 +8,7 @@
 
 #define VR_WRITE_KEY_MAX   200         /* characters of an Idempotency-Key */
 #define VR_WRITE_KEPT_MAX  (64u << 10) /* of an answer that is kept under one */
+#define VR_WRITE_CHANGES   2000        /* bytes of the text that says what changed */
 #define VR_WRITE_WAIT_SECS 30          /* longest ?wait= of any request */
 
 /** From the request to its answer; made by vr_write_run(). */
@@ -28,6 +29,8 @@ struct vr_write {
     void (*reply)(struct vr_write *w);
     void *reply_data;               /* what `reply` wants to know; taken by it */
     void (*reply_free)(void *data); /* if `reply` is not called */
+
+    struct vr_buf changes; /* what differs now, for the log: "version: v1 → v2, env_yaml" */
 
     bool is_secret; /* the answer is not kept under an Idempotency-Key */
     bool is_dry;    /* everything is rolled back, whatever the status */
@@ -57,6 +60,9 @@ int vr_write_answer_json(struct vr_write *w, int status, char *path, json_t *val
  * Returns true if it differs: the answer 412 is set then, and nothing is to be done.
  */
 bool vr_write_is_outdated(struct vr_write *w, int64_t row_version);
+
+/** Add to w->changes that a field differs now. @old and @now NULL: not shown */
+void vr_write_note(struct vr_write *w, const char *field, const char *old, const char *now);
 
 /** What a user did, for the log and for those who watch. All borrowed. */
 struct vr_told {
