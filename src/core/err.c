@@ -40,7 +40,7 @@ static enum vr_code code_of_errno(int e)
     }
 }
 
-int vr_fail(struct vr_err *err, enum vr_code code, const char *fmt, ...)
+int(vr_fail)(struct vr_err *err, enum vr_code code, const char *fmt, ...)
 {
     va_list ap;
 
@@ -58,7 +58,7 @@ int vr_fail(struct vr_err *err, enum vr_code code, const char *fmt, ...)
     return -(int)code;
 }
 
-int vr_fail_sys(struct vr_err *err, const char *fmt, ...)
+int(vr_fail_sys)(struct vr_err *err, const char *fmt, ...)
 {
     int e = errno;
     enum vr_code code = code_of_errno(e);

@@ -44,6 +44,20 @@ int vr_fail(struct vr_err *err, enum vr_code code, const char *fmt, ...) VR_PRIN
 int vr_fail_sys(struct vr_err *err, const char *fmt, ...) VR_PRINTF(2, 3);
 int vr_fail_in(struct vr_err *err, int r, const char *fmt, ...) VR_PRINTF(3, 4);
 
+/*
+ * What a failing call returns is negative: said here, so that compilers and analyzers know that the
+ * way on after `if (r < 0) return r;` is not the failing one.
+ */
+static inline int vr_negative(int r)
+{
+    if (r >= 0)
+        __builtin_unreachable();
+    return r;
+}
+
+#define vr_fail(...)     vr_negative(vr_fail(__VA_ARGS__))
+#define vr_fail_sys(...) vr_negative(vr_fail_sys(__VA_ARGS__))
+
 /** The code's stable name ("invalid", "not_found", …) for logs and protocols. */
 const char *vr_code_name(enum vr_code code);
 
