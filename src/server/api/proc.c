@@ -8,6 +8,7 @@
  */
 #include "store/proc.h"
 #include "model/label.h"
+#include "server/api/deploy.h"
 #include "server/api/number.h"
 #include "server/api/ref.h"
 #include "server/api/write.h"
@@ -109,6 +110,8 @@ struct watched {
     int64_t proc_id;
     int64_t wait_ms;
     bool destroys;
+    bool stops;
+    bool is_by_hand; /* no engine carries the command out: look at the proc itself */
     char *name;
 };
 
@@ -161,6 +164,19 @@ static bool has_ended(const struct vr_command_row *command)
     return vr_streq(command->state, "done") || vr_streq(command->state, "failed");
 }
 
+/* Did its host do what a proc without a swarm was asked for? */
+static bool is_obeyed(struct vr_tx *tx, const struct watched *watched)
+{
+    VR_ROW(proc) proc = {0};
+    int r = vr_store_proc_find_id(tx, watched->proc_id, &proc, NULL);
+
+    if (r < 0)
+        return r == -VR_NOT_FOUND;
+    if (watched->stops || watched->destroys)
+        return vr_streq(proc.actual, "stopped");
+    return vr_streq(proc.actual, "running") || vr_streq(proc.actual, "fatal");
+}
+
 /* A command that is not there any more went with the proc that it destroyed. */
 static struct vr_http_resp *look(struct vr_server *server, void *data)
 {
@@ -177,6 +193,8 @@ static struct vr_http_resp *look(struct vr_server *server, void *data)
         return json_resp(
             404, json_pack("{s:o}", "error", json_sprintf("proc '%s' is gone", watched->name)));
     if ((r < 0 && r != -VR_NOT_FOUND) || (r == 0 && !has_ended(&command)))
+        return NULL;
+    if (watched->is_by_hand && !is_obeyed(tx, watched))
         return NULL;
     if (vr_streq(command.state, "failed"))
         return json_resp(500,
@@ -243,8 +261,11 @@ static int request(struct vr_write *w, const struct vr_proc_row *proc, const cha
                                   .proc_id = proc->id,
                                   .user_id = w->call->who.id,
                                   .created_us = w->call->now.us};
-    struct watched watched = {
-        .proc_id = proc->id, .name = proc->name, .destroys = vr_streq(kind, "destroy")};
+    struct watched watched = {.proc_id = proc->id,
+                              .name = proc->name,
+                              .destroys = vr_streq(kind, "destroy"),
+                              .stops = vr_streq(kind, "stop"),
+                              .is_by_hand = !proc->swarm_id};
     VR_ROW(command) command = {0};
     json_t *body;
     int64_t secs;
@@ -254,6 +275,8 @@ static int request(struct vr_write *w, const struct vr_proc_row *proc, const cha
         r = vr_json_opt_bool(w->call->body, "force", false, &wish.force, err);
     if (r == 0)
         r = vr_store_command_insert(w->tx, &wish, &watched.command_id, err);
+    if (r == 0 && !proc->swarm_id)
+        r = vr_deploy_carry_out(w, proc, watched.command_id, kind, wish.force, err);
     if (r == 0)
         r = vr_store_command_find_id(w->tx, watched.command_id, &command, err);
     if (r == 0)
@@ -318,6 +341,7 @@ const struct vr_route vr_routes_proc[] = {
     {"GET", "hosts/*/procs/*/log", VR_ROLE_VIEWER, show_log},
     {"POST", "procs/*", VR_ROLE_DEPLOYER, act},
     {"DELETE", "procs/*", VR_ROLE_DEPLOYER, destroy},
+    {"POST", "releases/*/deploy", VR_ROLE_DEPLOYER, vr_deploy_release},
     {"GET", "procs/*/log", VR_ROLE_VIEWER, show_log},
     {NULL, NULL, VR_ROLE_NONE, NULL},
 };
