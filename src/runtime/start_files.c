@@ -31,8 +31,13 @@ char *vr_start_proc_sh(const char *command, uint16_t port)
     if (port)
         vr_buf_addf(&b, "export PORT=%u\n", port);
     vr_buf_add(&b, "if [ \"$1\" = run ]; then\n");
-    /* Shell text on purpose: `exec` of a pipeline or a list is what the Procfile says it is. */
-    vr_buf_addf(&b, "exec %s\n", vr_str_is_empty(command) ? "true" : command);
+    /*
+     * Shell text on purpose: `exec` of a pipeline or a list is what the Procfile says it is. Many
+     * Procfiles say `exec` themselves.
+     */
+    if (vr_str_is_empty(command))
+        command = "true";
+    vr_buf_addf(&b, "%s%s\n", vr_str_has_prefix(command, "exec ") ? "" : "exec ", command);
     vr_buf_add(&b, "else\nexec \"$@\"\nfi\n");
     vr_ignore(vr_buf_finish(&b, &text, NULL), "NULL tells it");
     return text;
