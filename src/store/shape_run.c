@@ -246,7 +246,7 @@ const struct vr_shape vr_shape_pools = {
 static const struct vr_shape_field step_fields[] = {
     {"step", "t.step", vr_write_text},     {"host", "t.host", vr_write_text},
     {"proc", "t.proc", vr_write_text},     {"message", "t.message", vr_write_text},
-    {"start", "t.start_us", vr_write_utc}, {"end", "t.end_us", vr_write_utc},
+    {"started", "t.start_us", vr_write_utc}, {"ended", "t.end_us", vr_write_utc},
 };
 
 static const struct vr_shape steps = {
