@@ -143,8 +143,24 @@ static void take_release(struct vr_rollout_row *row, const struct vr_rollout_row
     row->commit_id = vr_strdup(from->commit_id);
     row->build_id = from->build_id;
     row->release_id = from->release_id;
+    row->proc_name = vr_strdup(from->proc_name);
+    row->config_name = vr_strdup(from->config_name);
     row->wish_json = vr_strdup(from->wish_json);
     row->resolve_json = vr_strdup(from->resolve_json);
+}
+
+/* Names of an import that no new one may have are shown, but not run again. */
+static int check_names(const struct vr_swarm_row *swarm, struct vr_err *err)
+{
+    int r = vr_name_check(VR_NAME_TAG, swarm->tag, err);
+
+    if (r == 0)
+        r = vr_name_check(VR_NAME_APP, swarm->app_name, err);
+    if (r == 0)
+        r = vr_name_check(VR_NAME_CONFIG, swarm->config_name, err);
+    if (r == 0)
+        r = vr_name_check(VR_NAME_PROC, swarm->proc_name, err);
+    return r;
 }
 
 static int freeze_dispatch(struct vr_tx *tx, const struct vr_swarm_row *swarm,
@@ -156,12 +172,14 @@ static int freeze_dispatch(struct vr_tx *tx, const struct vr_swarm_row *swarm,
     if (vr_str_is_empty(swarm->tag))
         return vr_fail(err, VR_INVALID, "swarm '%s-%s-%s' has no version to dispatch",
                        swarm->app_name, swarm->config_name, swarm->proc_name);
-    r = vr_name_check(VR_NAME_TAG, swarm->tag, err);
+    r = check_names(swarm, err);
     if (r == 0)
         r = make_wish(tx, swarm, &wish, err);
     if (r < 0)
         return r;
     row->tag = vr_strdup(swarm->tag);
+    row->proc_name = vr_strdup(swarm->proc_name);
+    row->config_name = vr_strdup(swarm->config_name);
     row->commit_id = vr_strdup("");
     row->wish_json = vr_json_dump_sorted(wish);
     row->resolve_json = vr_strdup("{}");
@@ -274,8 +292,6 @@ int vr_dispatch(struct vr_tx *tx, const struct vr_dispatch_spec *spec, char **ou
     row.kind = vr_strdup(vr_kind_name(spec->kind));
     row.user_id = spec->user_id;
     row.state = vr_strdup("queued");
-    row.proc_name = vr_strdup(swarm.proc_name);
-    row.config_name = vr_strdup(swarm.config_name);
     row.size = swarm.size;
     row.squad_id = swarm.squad_id;
     row.policy_json = vr_strdup(swarm.policy_json);

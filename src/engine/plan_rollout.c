@@ -316,7 +316,8 @@ static bool has_failed(struct plan *p)
 {
     struct fault f = {0};
     int texts = p->out->text_count;
-    bool failed = is_normal(p) && find_fault(p, &f);
+    /* A cause may be there before we look: what applied the last plan could not do it. */
+    bool failed = is_normal(p) && (p->active->has_cause || find_fault(p, &f));
 
     p->out->text_count = texts; /* only asked, not told */
     return failed;

@@ -25,6 +25,7 @@
 #define COMMIT_HEX     40
 #define BUILDPACKS_MAX 64
 #define JOB_GRACE_SECS 15 /* beyond a job's deadline, for its host to say how it ended */
+#define RESOLVE_SHARE  6  /* one part in so many of resolve_secs is kept for what follows */
 
 static json_t *parsed(const char *text)
 {
@@ -87,6 +88,15 @@ static json_t *job_spec(const json_t *wish, const char *tag, const char *limit, 
                      "repo_url", text_of(wish, "repo_url"), "repo_type", text_of(wish, "repo_type"),
                      "tag", tag, "stack", "host", "buildpacks", json_object_get(wish, "buildpacks"),
                      "limits", limit, (json_int_t)secs);
+}
+
+/* What was asked for cannot be done, ever: the planner turns the rollout back. */
+static int give_up(struct vr_tx *tx, const struct vr_snapshot *snap, const char *step,
+                   const char *message, struct vr_err *err)
+{
+    struct vr_rollout_cause cause = {.step = step, .message = message};
+
+    return vr_store_rollout_set_cause(tx, snap->active->id, &cause, err);
 }
 
 /* ------------------------------------------------------------------ resolve */
@@ -165,34 +175,38 @@ int vr_work_request_resolve(struct vr_tx *tx, const struct vr_snapshot *snap, st
     r = resolve_from_build(tx, snap, wish, err);
     if (r != 0)
         return r < 0 ? r : 0;
+    /* The step ends after resolve_secs; a repository that hangs must be known to before that. */
     job.secs = snap->plan.policy.resolve_secs;
+    job.secs -= job.secs / RESOLVE_SHARE;
     spec = job_spec(wish, snap->active->tag, "resolve_secs", job.secs);
     job.spec = spec;
     return insert_job(tx, &job, snap->plan.now, &id, err);
 }
 
-/* The repository is silent, but the tag is what runs: its commit is taken, with a warning. */
+/* The repository is silent, but the tag is what runs: its build is taken, with a warning. */
 static int fall_back(struct vr_tx *tx, struct vr_snapshot *snap, bool *out_changed,
                      struct vr_err *err)
 {
     vr_auto_json json_t *result = parsed(snap->resolve.result_json);
     const char *code = text_of(json_object_get(result, "error"), "code");
     vr_auto_json json_t *warning = NULL;
+    vr_auto_free char *sentence = NULL;
     vr_auto_free char *text = NULL;
-    char sentence[512];
     int r;
 
     if ((!vr_streq(code, "io") && !vr_streq(code, "timeout")) || !snap->current.id ||
         !vr_streq(snap->current.tag, snap->active->tag) || vr_str_is_empty(snap->current.commit_id))
         return 0;
-    snprintf(sentence, sizeof(sentence), "the commit that runs as '%s' is used: %s",
-             snap->active->tag, text_of(json_object_get(result, "error"), "message"));
+    sentence = vr_strf("the commit that runs as '%s' is used: %s", snap->active->tag,
+                       text_of(json_object_get(result, "error"), "message"));
     warning = json_string(sentence);
     text = json_dumps(warning, JSON_ENCODE_ANY);
     r = vr_store_rollout_add_warning(tx, snap->active->id, text, err);
     if (r == 0)
         r = vr_store_rollout_set_resolved(tx, snap->active->id, snap->current.commit_id,
                                           snap->current.resolve_json, err);
+    if (r == 0 && snap->current.build_id)
+        r = vr_store_rollout_set_build(tx, snap->active->id, snap->current.build_id, err);
     *out_changed = r == 0;
     return r;
 }
@@ -206,7 +220,8 @@ int vr_work_take_resolved(struct vr_tx *tx, struct vr_snapshot *snap, bool *out_
     int r;
 
     *out_changed = false;
-    if (!snap->plan.active || !snap->plan.active->needs_resolve || !snap->resolve.id)
+    if (!snap->plan.active || !snap->plan.active->needs_resolve || !snap->resolve.id ||
+        snap->plan.active->has_cause)
         return 0;
     if (snap->plan.active->resolve == VR_WORK_FAILED)
         return fall_back(tx, snap, out_changed, err);
@@ -214,6 +229,11 @@ int vr_work_take_resolved(struct vr_tx *tx, struct vr_snapshot *snap, bool *out_
         return 0;
     result = parsed(snap->resolve.result_json);
     commit = text_of(result, "commit");
+    if (!*commit) {
+        r = give_up(tx, snap, "resolve", "the builder named no commit", err);
+        *out_changed = r == 0;
+        return r;
+    }
     message = vr_strf("%s is commit %.12s", snap->active->tag, commit);
     r = vr_store_rollout_set_resolved(tx, snap->active->id, commit, snap->resolve.result_json, err);
     if (r == 0)
@@ -231,6 +251,7 @@ static int make_inputs(const json_t *wish, const json_t *resolved, struct vr_bui
 {
     const json_t *list = json_object_get(resolved, "buildpacks");
     size_t n = json_array_size(list);
+    size_t asked = json_array_size(json_object_get(wish, "buildpacks"));
     vr_auto_json json_t *inputs = NULL;
     json_t *pinned = json_array();
     const char *texts[BUILDPACKS_MAX];
@@ -242,13 +263,17 @@ static int make_inputs(const json_t *wish, const json_t *resolved, struct vr_bui
 
     inputs = json_pack("{s:s, s:s, s:s, s:o}", "repo_url", hashed.repo_url, "commit", hashed.commit,
                        "image", "host", "buildpacks", pinned);
-    if (n == 0 || n > BUILDPACKS_MAX)
-        return vr_fail(err, VR_INVALID, "%zu buildpacks were resolved instead of 1 to %d", n,
-                       BUILDPACKS_MAX);
+    if (!*hashed.commit)
+        return vr_fail(err, VR_INVALID, "the builder named no commit");
+    if (asked == 0 || asked > BUILDPACKS_MAX || n != asked)
+        return vr_fail(err, VR_INVALID, "%zu of %zu buildpacks were resolved; there may be %d", n,
+                       asked, BUILDPACKS_MAX);
     for (size_t i = 0; i < n; i++) {
         const json_t *one = json_array_get(list, i);
         vr_auto_free char *text = vr_strf("%s#%s", text_of(one, "url"), text_of(one, "commit"));
 
+        if (!*text_of(one, "commit"))
+            return vr_fail(err, VR_INVALID, "buildpack '%s' was not resolved", text_of(one, "url"));
         vr_json_push(pinned, json_string(text));
         texts[i] = json_string_value(json_array_get(pinned, i));
     }
@@ -303,11 +328,12 @@ int vr_work_take_build(struct vr_tx *tx, const struct vr_snapshot *snap, struct 
            .tag = vr_strdup(snap->active->tag),
            .created_us = snap->plan.now.us};
     bool made = false;
+    struct vr_err bad;
     int r;
 
-    r = make_inputs(wish, resolved, &row, err);
-    if (r == 0)
-        r = vr_store_build_take(tx, &row, &row.id, &made, err);
+    if (make_inputs(wish, resolved, &row, &bad) < 0)
+        return give_up(tx, snap, "build", bad.msg, err);
+    r = vr_store_build_take(tx, &row, &row.id, &made, err);
     if (r == 0)
         r = vr_store_rollout_set_build(tx, snap->active->id, row.id, err);
     if (r == 0 && made)
@@ -347,7 +373,8 @@ int vr_work_start_build(struct vr_tx *tx, int64_t build_id, struct vr_wall now, 
     int r;
 
     r = vr_store_build_find_id(tx, build_id, &build, err);
-    if (r == 0 && vr_streq(build.status, "started"))
+    if (r == 0 &&
+        (vr_streq(build.status, "started") || (vr_streq(build.status, "pending") && build.job_id)))
         return vr_fail(err, VR_EXISTS, "build %" PRId64 " is under way", build_id);
     if (r == 0)
         r = vr_store_app_find_id(tx, build.app_id, &app, err);
@@ -371,6 +398,98 @@ int vr_work_start_build(struct vr_tx *tx, int64_t build_id, struct vr_wall now, 
     return r;
 }
 
+/* ------------------------------------------------------------------ ends of jobs */
+
+static void tell(struct vr_tx *tx, const struct vr_build_row *build, const char *app,
+                 const char *message, const char *tags, struct vr_wall now)
+{
+    vr_auto_free char *title = vr_label_build(app, build->tag);
+    struct vr_event event = {
+        .kind = "event", .title = title, .message = message, .tags = tags, .time = now};
+
+    vr_store_event_add(tx, &event);
+}
+
+static int fail(struct vr_tx *tx, struct vr_build_row *build, const char *message,
+                struct vr_wall now, struct vr_err *err)
+{
+    VR_ROW(app) app = {0};
+    int r = vr_store_app_find_id(tx, build->app_id, &app, err);
+
+    if (r < 0)
+        return r;
+    tell(tx, build, app.name, message, "[\"build\", \"failed\"]", now);
+    return vr_store_build_fail(tx, build->id, message, now, err);
+}
+
+/* What a job that did not end well says of it. */
+static const char *fault_of(const struct vr_job_row *job, const json_t *result)
+{
+    const char *message = text_of(json_object_get(result, "error"), "message");
+
+    if (*message)
+        return message;
+    return vr_streq(job->state, "cancelled") ? "the build was cancelled"
+                                             : "the build failed without saying why";
+}
+
+/* A part of a build's result that is not there; NULL if it is whole. */
+static const char *find_missing(const json_t *result)
+{
+    static const char *const texts[] = {"file_md5", "file_sha256", "commit"};
+
+    for (size_t i = 0; i < VR_COUNT(texts); i++)
+        if (!*text_of(result, texts[i]))
+            return texts[i];
+    return json_is_object(json_object_get(result, "procfile")) ? NULL : "procfile";
+}
+
+static void fill_build(const struct vr_build_row *build, const char *app, const json_t *result,
+                       struct vr_build_row *row)
+{
+    json_t *config_vars = json_object_get(result, "config_vars");
+    vr_auto_free char *name = vr_label_build_file(app, build->tag, text_of(result, "file_md5"));
+    char hash[VR_MD5_HEX];
+
+    vr_hashes_build(text_of(result, "file_md5"), NULL, hash);
+    row->file = vr_strf("builds/%s", name);
+    row->file_md5 = vr_strdup(text_of(result, "file_md5"));
+    row->file_sha256 = vr_strdup(text_of(result, "file_sha256"));
+    row->file_bytes = json_integer_value(json_object_get(result, "file_bytes"));
+    row->hash = vr_strdup(hash);
+    row->commit_id = vr_strdup(text_of(result, "commit"));
+    row->buildpack_url = vr_strdup(text_of(result, "buildpack_url"));
+    row->buildpack_version = vr_strdup(text_of(result, "buildpack_version"));
+    row->env_json =
+        json_is_object(config_vars) ? vr_json_dump_sorted(config_vars) : vr_strdup("{}");
+    row->env_yaml = json_object_size(config_vars) ? vr_yaml_dump(config_vars) : vr_strdup("");
+    row->procfile_json = vr_json_dump(json_object_get(result, "procfile"));
+}
+
+static int succeed(struct vr_tx *tx, struct vr_build_row *build, const struct vr_job_row *job,
+                   struct vr_wall now, struct vr_err *err)
+{
+    vr_auto_json json_t *result = parsed(job->result_json);
+    const char *missing = find_missing(result);
+    VR_ROW(app) app = {0};
+    VR_ROW(build) row = {.id = build->id};
+    char message[128];
+    int r;
+
+    if (missing) {
+        snprintf(message, sizeof(message), "the builder's result has no '%s'", missing);
+        return fail(tx, build, message, now, err);
+    }
+    r = vr_store_app_find_id(tx, build->app_id, &app, err);
+    if (r < 0)
+        return r;
+    fill_build(build, app.name, result, &row);
+    snprintf(message, sizeof(message), "Completed build %s-%s in %.1f s", app.name, build->tag,
+             (double)(now.us - build->start_us) / VR_US_PER_S);
+    tell(tx, build, app.name, message, "[\"build\", \"success\"]", now);
+    return vr_store_build_succeed(tx, &row, now, err);
+}
+
 /* The tag of a build by itself is resolved: it takes these inputs over from an older build. */
 static int go_on_to_build(struct vr_tx *tx, const struct vr_job_row *job, struct vr_wall now,
                           struct vr_err *err)
@@ -380,13 +499,14 @@ static int go_on_to_build(struct vr_tx *tx, const struct vr_job_row *job, struct
     VR_ROW(build) build = {0};
     VR_ROW(build) inputs = {0};
     VR_ROW(build) older = {0};
+    struct vr_err bad;
     int r;
 
     r = vr_store_build_find_id(tx, job->build_id, &build, err);
-    if (r == 0)
-        r = make_inputs(wish, resolved, &inputs, err);
     if (r < 0)
         return r;
+    if (make_inputs(wish, resolved, &inputs, &bad) < 0)
+        return fail(tx, &build, bad.msg, now, err);
     r = vr_store_build_find_inputs(tx, inputs.inputs_sha256, &older, err);
     if (r < 0 && r != -VR_NOT_FOUND)
         return r;
@@ -402,86 +522,22 @@ static int go_on_to_build(struct vr_tx *tx, const struct vr_job_row *job, struct
     return r;
 }
 
-/* ------------------------------------------------------------------ ends of jobs */
-
-static void tell(struct vr_tx *tx, const struct vr_build_row *build, const char *app,
-                 const char *message, const char *tags, struct vr_wall now)
-{
-    vr_auto_free char *title = vr_label_build(app, build->tag);
-    struct vr_event event = {
-        .kind = "event", .title = title, .message = message, .tags = tags, .time = now};
-
-    vr_store_event_add(tx, &event);
-}
-
-static int succeed(struct vr_tx *tx, struct vr_build_row *build, const struct vr_job_row *job,
-                   struct vr_wall now, struct vr_err *err)
-{
-    vr_auto_json json_t *result = parsed(job->result_json);
-    json_t *config_vars = json_object_get(result, "config_vars");
-    VR_ROW(app) app = {0};
-    VR_ROW(build) row = {.id = build->id};
-    vr_auto_free char *name = NULL;
-    char hash[VR_MD5_HEX];
-    char message[128];
-    int r = vr_store_app_find_id(tx, build->app_id, &app, err);
-
-    if (r < 0)
-        return r;
-    name = vr_label_build_file(app.name, build->tag, text_of(result, "file_md5"));
-    vr_hashes_build(text_of(result, "file_md5"), NULL, hash);
-    row.file = vr_strf("builds/%s", name);
-    row.file_md5 = vr_strdup(text_of(result, "file_md5"));
-    row.file_sha256 = vr_strdup(text_of(result, "file_sha256"));
-    row.file_bytes = json_integer_value(json_object_get(result, "file_bytes"));
-    row.hash = vr_strdup(hash);
-    row.commit_id = vr_strdup(text_of(result, "commit"));
-    row.buildpack_url = vr_strdup(text_of(result, "buildpack_url"));
-    row.buildpack_version = vr_strdup(text_of(result, "buildpack_version"));
-    row.env_json = json_is_object(config_vars) ? vr_json_dump_sorted(config_vars) : vr_strdup("{}");
-    row.env_yaml = json_object_size(config_vars) ? vr_yaml_dump(config_vars) : vr_strdup("");
-    row.procfile_json = vr_json_dump(json_object_get(result, "procfile"));
-    snprintf(message, sizeof(message), "Completed build %s-%s in %.1f s", app.name, build->tag,
-             (double)(now.us - build->start_us) / VR_US_PER_S);
-    tell(tx, build, app.name, message, "[\"build\", \"success\"]", now);
-    return vr_store_build_succeed(tx, &row, now, err);
-}
-
-static int fail(struct vr_tx *tx, struct vr_build_row *build, const struct vr_job_row *job,
-                struct vr_wall now, struct vr_err *err)
-{
-    vr_auto_json json_t *result = parsed(job->result_json);
-    const json_t *error = json_object_get(result, "error");
-    const char *message = text_of(error, "message");
-    VR_ROW(app) app = {0};
-    int r = vr_store_app_find_id(tx, build->app_id, &app, err);
-
-    if (r < 0)
-        return r;
-    if (!*message)
-        message = vr_streq(job->state, "cancelled") ? "the build was cancelled"
-                                                    : "the build failed without saying why";
-    tell(tx, build, app.name, message, "[\"build\", \"failed\"]", now);
-    return vr_store_build_fail(tx, build->id, message, now, err);
-}
-
 static int settle(struct vr_tx *tx, const struct vr_job_row *job, struct vr_wall now,
                   struct vr_err *err)
 {
+    vr_auto_json json_t *result = parsed(job->result_json);
     VR_ROW(build) build = {0};
     int r = vr_store_build_find_id(tx, job->build_id, &build, err);
 
     if (r < 0)
         return r;
     if (!vr_streq(job->state, "done"))
-        r = fail(tx, &build, job, now, err);
+        r = fail(tx, &build, fault_of(job, result), now, err);
     else if (vr_streq(job->kind, "resolve"))
-        return go_on_to_build(tx, job, now, err);
+        r = go_on_to_build(tx, job, now, err);
     else
         r = succeed(tx, &build, job, now, err);
-    if (r == 0)
-        r = vr_store_build_touch_waiting(tx, build.id, err);
-    return r;
+    return r < 0 ? r : vr_store_build_touch_waiting(tx, build.id, err);
 }
 
 static int end_job(struct vr_tx *tx, const struct vr_job_row *job, const char *code,
@@ -494,6 +550,13 @@ static int end_job(struct vr_tx *tx, const struct vr_job_row *job, const char *c
     return vr_store_job_end(tx, job->id, "failed", text, now, err);
 }
 
+/* A rollout does not wait longer for a resolve than its step: the grace is within that. */
+static int64_t grace_us(const struct vr_job_row *job)
+{
+    return vr_streq(job->kind, "resolve") ? (job->deadline_us - job->created_us) / 10
+                                          : JOB_GRACE_SECS * VR_US_PER_S;
+}
+
 static int tend_leased(struct vr_tx *tx, const struct vr_job_row *job, struct vr_wall now,
                        struct vr_err *err)
 {
@@ -501,7 +564,7 @@ static int tend_leased(struct vr_tx *tx, const struct vr_job_row *job, struct vr
     char message[256];
     int r;
 
-    if (now.us > job->deadline_us + JOB_GRACE_SECS * VR_US_PER_S)
+    if (now.us > job->deadline_us + grace_us(job))
         return end_job(tx, job, "timeout", "the time limit was reached", now, err);
     r = vr_store_host_find_id(tx, job->host_id, &host, err);
     if (r < 0)
