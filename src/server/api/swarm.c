@@ -158,7 +158,6 @@ static int check_owner(struct vr_write *w, const struct vr_swarm_row *swarm, str
     vr_auto_list struct vr_list list = {0};
     vr_auto_json json_t *pools = NULL;
     vr_auto_free char *text = NULL;
-    vr_auto_free char *key = NULL;
     int64_t id;
     int r = vr_store_balancer_find_id(w->tx, swarm->balancer_id, &balancer, err);
 
