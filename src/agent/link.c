@@ -46,7 +46,7 @@ struct vr_link {
     bool full;       /* the next report holds everything */
     bool pending;    /* something changed while a report was under way */
     int64_t retry_ms;
-    int64_t last_usage_ns;
+    int64_t last_usage_ns, reported_ns;
     struct vr_timer *poll_timer, *report_timer, *beat_timer, *save_timer, *collect_timer;
 };
 
@@ -460,6 +460,7 @@ static void send_report(void *arg)
         return;
     }
     l->reporting = true;
+    l->reported_ns = vr_mono_now().ns;
     vr_timer_arm(l->beat_timer, VR_LINK_HEARTBEAT_MS);
 }
 
@@ -473,9 +474,13 @@ static void beat(void *arg)
 
 void vr_link_changed(struct vr_link *l)
 {
+    int64_t since_ms = (vr_mono_now().ns - l->reported_ns) / VR_NS_PER_MS;
+
     l->pending = true;
+    /* The first change goes out at once, with what else this turn of the loop brings. */
     if (!l->reporting)
-        vr_timer_arm_once(l->report_timer, VR_LINK_COALESCE_MS);
+        vr_timer_arm_once(l->report_timer,
+                          since_ms >= VR_LINK_COALESCE_MS ? 0 : VR_LINK_COALESCE_MS - since_ms);
 }
 
 /* ------------------------------------------------------------------ life */

@@ -11,7 +11,7 @@ struct vr_link;
 
 #define VR_LINK_PROTOCOL       "1"
 #define VR_LINK_WAIT_SECS      55
-#define VR_LINK_COALESCE_MS    20
+#define VR_LINK_COALESCE_MS    5 /* from one report to the next while things keep changing */
 #define VR_LINK_HEARTBEAT_MS   2000
 #define VR_LINK_USAGE_MS       10000 /* how often use of memory and CPU is reported */
 #define VR_LINK_RETRY_FIRST_MS 200
