@@ -19,6 +19,8 @@
 #include <string.h>
 #include <time.h>
 
+#define NS_PER_US 1000
+
 struct entry {
     int64_t swarm;
     int64_t due_us; /* 0: nothing to wait for */
@@ -95,7 +97,10 @@ void vr_engine_wake(struct vr_engine *e, const struct vr_touched *touched)
 
 /* ------------------------------------------------------------------ one swarm */
 
-/* Load, take what jobs brought, plan, apply. 1: look again, 0: nothing was left to do. */
+/*
+ * Load, take what jobs brought, plan, apply. 1: look again, 0: nothing was left to do,
+ * -VR_NOT_FOUND: the swarm itself is no more.
+ */
 static int round_of(struct vr_engine *e, struct vr_tx *tx, int64_t swarm,
                     struct vr_plan_actions *actions, struct vr_err *err)
 {
@@ -115,6 +120,8 @@ static int round_of(struct vr_engine *e, struct vr_tx *tx, int64_t swarm,
         planned = vr_plan(&snap.plan, actions);
         r = vr_apply(tx, &snap, actions, err);
     }
+    if (r == -VR_NOT_FOUND && snap.swarm.id)
+        r = vr_fail_in(err, -VR_BUG, "a row that others refer to is missing");
     vr_snapshot_fini(&snap);
     return r < 0 ? r : changed || planned > 0;
 }
@@ -251,30 +258,45 @@ static void tend_work(struct vr_engine *e)
 
 /* ------------------------------------------------------------------ the thread */
 
-static void wait_until(struct vr_engine *e, int64_t until_us)
+static void wait_ns(struct vr_engine *e, int64_t ns)
 {
-    struct timespec t = {.tv_sec = until_us / VR_US_PER_S,
-                         .tv_nsec = until_us % VR_US_PER_S * 1000};
+    struct timespec t;
 
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    ns += t.tv_nsec;
+    t.tv_sec += ns / VR_NS_PER_S;
+    t.tv_nsec = ns % VR_NS_PER_S;
     pthread_cond_timedwait(&e->cond, &e->lock, &t);
+}
+
+/* How long from now to the next look at hosts, or to a swarm that is due at next_us. */
+static int64_t left_ns(struct vr_mono hosts_due, int64_t next_us)
+{
+    int64_t left = hosts_due.ns - vr_mono_now().ns;
+    int64_t until_us = next_us - vr_wall_now().us;
+
+    if (until_us < left / NS_PER_US)
+        left = until_us * NS_PER_US;
+    return left > 0 ? left : 0;
 }
 
 static void *run(void *arg)
 {
     struct vr_engine *e = arg;
     struct vr_plan_actions actions;
-    int64_t hosts_due = 0;
+    struct vr_mono hosts_due = {0}; /* a wall clock that is set back must not stop the looks */
 
     vr_plan_actions_init(&actions);
     pthread_mutex_lock(&e->lock);
     while (!e->stopping) {
+        struct vr_mono mono = vr_mono_now();
         int64_t now = vr_wall_now().us;
-        int64_t next = hosts_due;
+        int64_t next = INT64_MAX;
         int64_t swarm;
 
-        if (e->work_due || now >= hosts_due) {
+        if (e->work_due || mono.ns >= hosts_due.ns) {
             e->work_due = false;
-            hosts_due = now + VR_ENGINE_HOSTS_MS * 1000;
+            hosts_due = vr_mono_add_ms(mono, VR_ENGINE_HOSTS_MS);
             pthread_mutex_unlock(&e->lock);
             tend_work(e);
             pthread_mutex_lock(&e->lock);
@@ -285,7 +307,7 @@ static void *run(void *arg)
             tend_swarm(e, swarm, &actions);
             pthread_mutex_lock(&e->lock);
         } else if (!e->work_due && !e->stopping) {
-            wait_until(e, next < hosts_due ? next : hosts_due);
+            wait_ns(e, left_ns(hosts_due, next));
         }
     }
     pthread_mutex_unlock(&e->lock);
@@ -318,12 +340,16 @@ static void destroy(struct vr_engine *e)
 int vr_engine_start(const struct vr_engine_spec *spec, struct vr_engine **out, struct vr_err *err)
 {
     struct vr_engine *e = vr_alloc(sizeof(*e));
+    pthread_condattr_t clock;
     int r;
 
     e->spec = *spec;
     e->started = vr_wall_now();
     pthread_mutex_init(&e->lock, NULL);
-    pthread_cond_init(&e->cond, NULL);
+    pthread_condattr_init(&clock);
+    pthread_condattr_setclock(&clock, CLOCK_MONOTONIC);
+    pthread_cond_init(&e->cond, &clock);
+    pthread_condattr_destroy(&clock);
     r = load_list(e, err);
     if (r == 0 && pthread_create(&e->thread, NULL, run, e) != 0)
         r = vr_fail(err, VR_LIMIT, "start the engine's thread");
