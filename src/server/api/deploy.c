@@ -31,7 +31,7 @@ static int read_text(struct vr_write *w, const char *field, enum vr_name_kind ki
     int r;
 
     if (!value || json_is_null(value))
-        return vr_noun_missing(w, field, err);
+        return vr_write_missing(w, field, err);
     w->field = field;
     r = vr_json_get_str(w->call->body, field, out, err);
     if (r == 0)
@@ -52,7 +52,7 @@ static int read_wish(struct vr_write *w, struct wish *out, struct vr_err *err)
     if (r < 0)
         return r;
     if (!json_object_get(w->call->body, "port"))
-        return vr_noun_missing(w, "port", err);
+        return vr_write_missing(w, "port", err);
     w->field = "port";
     r = vr_json_get_i64(w->call->body, "port", 0, PORT_MAX, &out->port, err);
     if (r == 0)

@@ -32,13 +32,6 @@ void vr_noun_set(char **field, const char *value)
     *field = copy;
 }
 
-int vr_noun_missing(struct vr_write *w, const char *field, struct vr_err *err)
-{
-    w->field = field;
-    return vr_fail(err, VR_INVALID,
-                   "The '%s' field has no data and doesn't allow a default or null value.", field);
-}
-
 /* ------------------------------------------------------------------ reading fields */
 
 static int read_name(const struct vr_noun_field *field, char **out, const json_t *value,
@@ -169,7 +162,7 @@ int vr_noun_read(struct vr_write *w, const struct vr_noun *noun, void *row, cons
         if (!value)
             continue;
         if (field->required && json_is_null(value))
-            return vr_noun_missing(w, field->json, err);
+            return vr_write_missing(w, field->json, err);
         old = value_text(field, row);
         w->field = field->json;
         r = read_field(w, field, row, body, value, err);
@@ -190,7 +183,7 @@ static int insist_on_required(struct vr_write *w, const struct vr_noun *noun, co
         const json_t *value = json_object_get(body, field->json);
 
         if (field->required && (!value || json_is_null(value)))
-            return vr_noun_missing(w, field->json, err);
+            return vr_write_missing(w, field->json, err);
     }
     return 0;
 }

@@ -83,9 +83,6 @@ int vr_noun_read(struct vr_write *w, const struct vr_noun *noun, void *row, cons
 /** Replace a text of a row. @value copied, NULL: null */
 void vr_noun_set(char **field, const char *value);
 
-/** The field that an error is about, for w->field; returns -VR_INVALID with the contract's text. */
-int vr_noun_missing(struct vr_write *w, const char *field, struct vr_err *err);
-
 /*
  * Define `<noun>_insert`, `<noun>_update`, `<noun>_remove` and `<noun>_fini`, the functions of the
  * store with the types that a table wants; and the four handlers of routes.

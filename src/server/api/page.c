@@ -53,7 +53,7 @@ static json_t *make_link(const char *path, const struct vr_query *query, int64_t
         vr_buf_addc(&text, '&');
     }
     vr_buf_addf(&text, "limit=%" PRId64 "&offset=%" PRId64, limit, offset);
-    return json_string(vr_buf_text(&text));
+    return vr_json_text(vr_buf_text(&text), text.len);
 }
 
 json_t *vr_page_meta(const struct vr_page *page, const char *path, const struct vr_query *query,

@@ -123,12 +123,17 @@ static void watched_free(void *data)
     free(watched);
 }
 
+/* A sentence that may have been cut in the middle of a character. */
+static json_t *sentence(const char *text)
+{
+    return text ? vr_json_text(text, strlen(text)) : json_string("");
+}
+
 static json_t *command_json(const struct vr_command_row *command)
 {
-    return json_pack("{s:I, s:s, s:s, s:s, s:s}", "id", (json_int_t)command->id, "kind",
-                     command->kind, "state", command->state, "step",
-                     command->step ? command->step : "", "result",
-                     command->result ? command->result : "");
+    return json_pack("{s:I, s:s, s:s, s:o, s:o}", "id", (json_int_t)command->id, "kind",
+                     command->kind, "state", command->state, "step", sentence(command->step),
+                     "result", sentence(command->result));
 }
 
 /* The proc as it is now, with the command; or the name of the deleted one. */
@@ -197,8 +202,8 @@ static struct vr_http_resp *look(struct vr_server *server, void *data)
     if (watched->is_by_hand && !is_obeyed(tx, watched))
         return NULL;
     if (vr_streq(command.state, "failed"))
-        return json_resp(500,
-                         json_pack("{s:s, s:s}", "error", command.result, "fault", command.result));
+        return json_resp(500, json_pack("{s:o, s:o}", "error", sentence(command.result), "fault",
+                                        sentence(command.result)));
     return make_answer(tx, watched, &command, &body, NULL) < 0 ? NULL : json_resp(200, body);
 }
 
@@ -301,11 +306,8 @@ static int act_in(struct vr_write *w, struct vr_err *err)
 
     if (r < 0)
         return r;
-    if (!json_object_get(w->call->body, "action")) {
-        w->field = "action";
-        return vr_fail(err, VR_INVALID,
-                       "The 'action' field has no data and doesn't allow a default or null value.");
-    }
+    if (!json_object_get(w->call->body, "action"))
+        return vr_write_missing(w, "action", err);
     r = vr_json_get_str(w->call->body, "action", &action, err);
     for (size_t i = 0; r == 0 && i < VR_COUNT(kinds); i++)
         if (vr_streq(action, kinds[i]))

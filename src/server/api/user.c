@@ -235,7 +235,7 @@ static int make_token(struct vr_write *w, struct vr_err *err)
     w->is_secret = true;
     w->field = "name";
     if (!json_object_get(call->body, "name"))
-        return vr_noun_missing(w, "name", err);
+        return vr_write_missing(w, "name", err);
     r = vr_json_get_str(call->body, "name", &name, err);
     if (r == 0)
         r = vr_name_check(VR_NAME_DISPLAY, name, err);

@@ -122,17 +122,23 @@ bool vr_write_is_outdated(struct vr_write *w, int64_t row_version)
 {
     const char *match = vr_http_req_header(w->call->req, "if-match");
     vr_auto_free char *tag = vr_strf("\"%" PRId64 "\"", row_version);
+    vr_auto_free char *text = NULL;
     size_t n = strlen(tag);
 
     if (!match || vr_streq(match, "*") || vr_streq(match, tag) ||
         (strlen(match) == n - 2 && !strncmp(match, tag + 1, n - 2)))
         return false;
-    vr_write_answer_json(
-        w, 412, NULL,
-        json_pack("{s:o}", "error",
-                  json_sprintf("it was changed meanwhile: its version is %s, If-Match says %.40s",
-                               tag, match)));
+    text = vr_strf("it was changed meanwhile: its version is %s, If-Match says %.40s", tag, match);
+    vr_write_answer_json(w, 412, NULL,
+                         json_pack("{s:o}", "error", vr_json_text(text, strlen(text))));
     return true;
+}
+
+int vr_write_missing(struct vr_write *w, const char *field, struct vr_err *err)
+{
+    w->field = field;
+    return vr_fail(err, VR_INVALID,
+                   "The '%s' field has no data and doesn't allow a default or null value.", field);
 }
 
 /* ------------------------------------------------------------------ the frame */

@@ -61,6 +61,10 @@ int vr_write_answer_json(struct vr_write *w, int status, char *path, json_t *val
  */
 bool vr_write_is_outdated(struct vr_write *w, int64_t row_version);
 
+/** A field that must be there is not: sets w->field, returns -VR_INVALID with the contract's text.
+ */
+int vr_write_missing(struct vr_write *w, const char *field, struct vr_err *err);
+
 /** Add to w->changes that a field differs now. @old and @now NULL: not shown */
 void vr_write_note(struct vr_write *w, const char *field, const char *old, const char *now);
 
