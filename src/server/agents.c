@@ -18,6 +18,7 @@
 #include "store/report.h"
 #include "store/squad.h"
 
+#include <arpa/inet.h>
 #include <inttypes.h>
 #include <sodium.h>
 #include <stdio.h>
@@ -64,6 +65,7 @@ void vr_agents_begin(struct vr_server *server, struct vr_http_req *req,
 {
     struct agent *a;
     struct vr_err err;
+    int r;
 
     if (!speaks_our_protocol(req))
         return;
@@ -73,8 +75,9 @@ void vr_agents_begin(struct vr_server *server, struct vr_http_req *req,
     intake->max_bytes = VR_AGENTS_REPORT_BYTES;
     if (is_call(req, "POST", "enroll"))
         return; /* the join token is in the body */
-    if (vr_auth_host(server->auth, req, &a->host, &err) < 0) {
-        vr_http_answer_error(req, 401, "%s", err.msg);
+    r = vr_auth_host(server->auth, req, &a->host, &err);
+    if (r < 0) { /* 401 makes an agent enrol again: a database that is away must not look so */
+        vr_http_answer_error(req, r == -VR_DENIED ? 401 : 503, "%s", err.msg);
         return;
     }
     if (!is_call(req, "PUT", "blobs"))
@@ -110,6 +113,16 @@ struct enrolment {
     const char *join_token;
 };
 
+/* Balancers are given this text: an IP address or, for what has none, nothing. */
+static int check_address(const char *text, struct vr_err *err)
+{
+    struct in6_addr any;
+
+    if (!*text || inet_pton(AF_INET, text, &any) == 1 || inet_pton(AF_INET6, text, &any) == 1)
+        return 0;
+    return vr_fail(err, VR_INVALID, "address '%.60s' is not an IP address", text);
+}
+
 static int read_enrolment(const json_t *body, struct enrolment *e, struct vr_err *err)
 {
     int r = vr_json_get_str(body, "join_token", &e->join_token, err);
@@ -120,6 +133,8 @@ static int read_enrolment(const json_t *body, struct enrolment *e, struct vr_err
         r = vr_name_check(VR_NAME_HOST, e->name, err);
     if (r == 0)
         r = vr_json_opt_str(body, "address", "", &e->address, err);
+    if (r == 0)
+        r = check_address(e->address, err);
     if (r == 0)
         r = vr_json_opt_str(body, "squad", NULL, &e->squad, err);
     if (r == 0 && e->squad)
@@ -300,8 +315,8 @@ static int handle_desired(struct agent *a, struct vr_http_req *req, struct vr_er
     int64_t wait = number_of(req, "wait", 0);
     struct desired_wait *w = vr_alloc(sizeof(*w));
 
-    if (wait > VR_AGENTS_WAIT_SECS)
-        wait = VR_AGENTS_WAIT_SECS;
+    if (wait < 0 || wait > VR_AGENTS_WAIT_SECS)
+        wait = wait < 0 ? 0 : VR_AGENTS_WAIT_SECS;
     *w = (struct desired_wait){.host_id = a->host.id,
                                .rev = number_of(req, "rev", -1),
                                .session = number_of(req, "session", -1)};

@@ -36,6 +36,7 @@ struct vr_auth {
     pthread_mutex_t lock;
     struct cached *cache; /* VR_AUTH_CACHE_MAX, under lock */
     size_t next;
+    uint64_t forgotten; /* times that all was forgotten; under lock */
     atomic_int verifying;
 };
 
@@ -85,17 +86,21 @@ void vr_auth_forget(struct vr_auth *auth)
 {
     pthread_mutex_lock(&auth->lock);
     memset(auth->cache, 0, VR_AUTH_CACHE_MAX * sizeof(*auth->cache));
+    auth->forgotten++;
     pthread_mutex_unlock(&auth->lock);
 }
 
 /* ------------------------------------------------------------------ the cache */
 
-static bool remembered(struct vr_auth *auth, const char *hash, struct vr_who *out)
+/* @out_forgotten  to be given to remember(), should it come to that */
+static bool remembered(struct vr_auth *auth, const char *hash, struct vr_who *out,
+                       uint64_t *out_forgotten)
 {
     struct vr_mono now = vr_mono_now();
     bool found = false;
 
     pthread_mutex_lock(&auth->lock);
+    *out_forgotten = auth->forgotten;
     for (size_t i = 0; i < VR_AUTH_CACHE_MAX && !found; i++) {
         struct cached *c = &auth->cache[i];
 
@@ -108,9 +113,15 @@ static bool remembered(struct vr_auth *auth, const char *hash, struct vr_who *ou
     return found;
 }
 
-static void remember(struct vr_auth *auth, const char *hash, const struct vr_who *who)
+/* Nothing is kept of a check that began before users changed: it may be of what was then. */
+static void remember(struct vr_auth *auth, const char *hash, const struct vr_who *who,
+                     uint64_t forgotten)
 {
     pthread_mutex_lock(&auth->lock);
+    if (auth->forgotten != forgotten) {
+        pthread_mutex_unlock(&auth->lock);
+        return;
+    }
     auth->cache[auth->next] = (struct cached){
         .who = *who, .until = vr_mono_add_ms(vr_mono_now(), VR_AUTH_CACHE_SECS * 1000)};
     snprintf(auth->cache[auth->next].hash, VR_HASH_SECRET_HEX, "%s", hash);
@@ -173,11 +184,19 @@ static int user_of_password(struct vr_auth *auth, const char *username, const ch
     if (atomic_fetch_add(&auth->verifying, 1) < VR_AUTH_VERIFY_MAX)
         right = vr_auth_check_password(user.password, password);
     else
-        r = vr_fail(err, VR_BUSY, "too many log-ins at once: try again in a second");
+        r = vr_fail(err, VR_LIMIT, "too many log-ins at once: try again in a second");
     atomic_fetch_sub(&auth->verifying, 1);
     if (r < 0)
         return r;
     return right ? fill_who(&user, out, err) : nobody(err);
+}
+
+/* A password may begin as tokens do, but hardly has their length and digits as well. */
+static bool is_token(const char *text)
+{
+    return vr_str_has_prefix(text, "vr_") &&
+           vr_str_is_made_of(text + 3, "0123456789abcdef", VR_AUTH_TOKEN_BYTES * 2,
+                             VR_AUTH_TOKEN_BYTES * 2);
 }
 
 static int user_of_basic(struct vr_auth *auth, const char *encoded, struct vr_who *out,
@@ -185,6 +204,7 @@ static int user_of_basic(struct vr_auth *auth, const char *encoded, struct vr_wh
 {
     char hash[VR_HASH_SECRET_HEX];
     vr_auto_free char *pair = NULL;
+    uint64_t forgotten;
     size_t n = 0;
     char *password;
     int r;
@@ -196,18 +216,18 @@ static int user_of_basic(struct vr_auth *auth, const char *encoded, struct vr_wh
         return vr_fail(err, VR_DENIED, "the Authorization header is not Basic user:password");
     vr_hash_secret(auth->key, pair, n, hash);
     *password++ = '\0';
-    if (remembered(auth, hash, out)) {
+    if (remembered(auth, hash, out, &forgotten)) {
         sodium_memzero(pair, n);
         return 0;
     }
-    if (vr_str_has_prefix(password, "vr_"))
+    if (is_token(password))
         r = user_of_token(auth, password, out, err);
     else
         r = user_of_password(auth, pair, password, out, err);
     if (r == 0 && !vr_streq(pair, out->username))
         r = nobody(err);
     if (r == 0)
-        remember(auth, hash, out);
+        remember(auth, hash, out, forgotten);
     sodium_memzero(pair, n);
     return r;
 }
@@ -224,6 +244,11 @@ int vr_auth_user(struct vr_auth *auth, const struct vr_http_req *req, struct vr_
     if (!strncasecmp(header, "bearer ", 7))
         return user_of_token(auth, header + 7, out, err);
     return vr_fail(err, VR_DENIED, "the Authorization header is neither Basic nor Bearer");
+}
+
+int vr_auth_status(int r)
+{
+    return r == -VR_DENIED ? 401 : r == -VR_LIMIT ? 429 : 503;
 }
 
 /* ------------------------------------------------------------------ hosts */

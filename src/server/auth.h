@@ -32,12 +32,15 @@ struct vr_auth *vr_auth_free(struct vr_auth *auth);
 /**
  * The user of a request by Basic (password or token) or Bearer authentication.
  *
- * Returns -VR_DENIED if it is nobody (401), -VR_BUSY if too many passwords are being checked (429).
- * May block for one password check.
+ * Returns -VR_DENIED if it is nobody (401), -VR_LIMIT if too many passwords are being checked
+ * (429). May block for one password check.
  */
 VR_MUST_USE
 int vr_auth_user(struct vr_auth *auth, const struct vr_http_req *req, struct vr_who *out,
                  struct vr_err *err);
+
+/** The status of an answer when vr_auth_user() gave `r`. */
+int vr_auth_status(int r);
 
 /** The host of an agent's request; -VR_DENIED. @out filled, release with vr_host_row_fini(). */
 VR_MUST_USE

@@ -39,7 +39,8 @@ static int set(struct vr_server_config *c, const struct option *o, const char *v
     char **at = (char **)((char *)c + o->at);
 
     free(*at);
-    *at = *value ? vr_strdup(value) : NULL;
+    value = *value ? value : o->fallback; /* an empty value is none */
+    *at = value ? vr_strdup(value) : NULL;
     return 0;
 }
 
@@ -156,6 +157,10 @@ static int fill_in(struct vr_server_config *c, struct vr_err *err)
         return vr_fail_in(err, r, "option 'listen'");
     c->port = (uint16_t)port;
     *colon = '\0';
+    if (*c->address == '[' && colon[-1] == ']') { /* [::1]:8000 */
+        colon[-1] = '\0';
+        memmove(c->address, c->address + 1, strlen(c->address));
+    }
     if (!c->database)
         c->database = vr_strf("sqlite:%s/velociraptor.db", c->data_dir);
     if (!c->blobs)

@@ -81,10 +81,15 @@ void vr_files_handle(struct vr_server *server, struct vr_http_req *req)
     const char *name = vr_http_req_segment(req, 2);
     struct vr_err err = VR_ERR_NULL;
     struct vr_who who;
-    int r = vr_auth_user(server->auth, req, &who, &err);
+    int r;
 
+    if (!vr_streq(vr_http_req_method(req), "GET")) {
+        vr_http_answer_error(req, 405, "files can be read, not changed");
+        return;
+    }
+    r = vr_auth_user(server->auth, req, &who, &err);
     if (r < 0) {
-        vr_http_answer_error(req, r == -VR_DENIED ? 401 : 503, "%s", err.msg);
+        vr_http_answer_error(req, vr_auth_status(r), "%s", err.msg);
         return;
     }
     if (!vr_streq(vr_http_req_segment(req, 1), "builds") || !name ||

@@ -347,6 +347,8 @@ static void distribute(struct vr_hub *hub)
         }
         pthread_mutex_lock(&hub->lock);
         for (struct stream *s = hub->streams; s; s = s->next) {
+            if (s->last < after)
+                continue; /* came meanwhile and begins further back: its events are read next */
             for (size_t i = 0; i < rows.n; i++)
                 send_event(s, &rows.v[i]);
             if (rows.n && s->last < rows.v[rows.n - 1].id)
@@ -375,39 +377,68 @@ static void beat(struct vr_hub *hub)
 }
 
 /* Where a stream begins: behind an id, or some events back. */
-static int64_t begin_after(struct vr_hub *hub, const struct vr_hub_stream_spec *spec, bool *reset)
+static int begin_after(struct vr_hub *hub, const struct vr_hub_stream_spec *spec, int64_t *out,
+                       bool *reset, struct vr_err *err)
 {
     VR_OWNED(vr_tx_free) struct vr_tx *tx = NULL;
     VR_ROWS(event) tail = {0};
     int64_t last = 0;
+    int r = vr_store_begin(hub->server->store, VR_DB_READ, &tx, err);
 
     *reset = false;
-    if (vr_store_begin(hub->server->store, VR_DB_READ, &tx, NULL) < 0 ||
-        vr_store_event_last(tx, &last, NULL) < 0)
-        return 0;
+    if (r == 0)
+        r = vr_store_event_last(tx, &last, err);
+    if (r == 0 && spec->after < 0 && spec->form == VR_HUB_EVENTS)
+        r = vr_store_event_tail(tx, "event", VR_HUB_BUFFER, &tail, err);
+    if (r < 0)
+        return r;
+    *out = tail.n ? tail.v[0].id - 1 : last;
     if (spec->after >= 0) {
         *reset = last - spec->after > VR_HUB_REPLAY_MAX || spec->after > last;
-        return *reset ? last : spec->after;
+        *out = *reset ? last : spec->after;
     }
-    if (spec->form == VR_HUB_EVENTS &&
-        vr_store_event_tail(tx, "event", VR_HUB_BUFFER, &tail, NULL) == 0 && tail.n)
-        return tail.v[0].id - 1;
-    return last;
+    return 0;
+}
+
+/* Take one of `max` places of a kind; false if there is none. */
+static bool take_place(struct vr_hub *hub, size_t *count, size_t max)
+{
+    bool ok;
+
+    pthread_mutex_lock(&hub->lock);
+    ok = *count < max;
+    *count += ok;
+    pthread_mutex_unlock(&hub->lock);
+    return ok;
+}
+
+static void leave_place(struct vr_hub *hub, size_t *count)
+{
+    pthread_mutex_lock(&hub->lock);
+    (*count)--;
+    pthread_mutex_unlock(&hub->lock);
 }
 
 void vr_hub_stream(struct vr_hub *hub, struct vr_http_req *req,
                    const struct vr_hub_stream_spec *spec)
 {
     struct stream *s;
+    int64_t after = 0;
     bool reset;
+    struct vr_err err;
 
-    if (hub->stream_count >= VR_HUB_STREAMS_MAX) {
+    if (!take_place(hub, &hub->stream_count, VR_HUB_STREAMS_MAX)) {
         vr_http_answer_error(req, 503, "more than %d streams are open", VR_HUB_STREAMS_MAX);
+        return;
+    }
+    if (begin_after(hub, spec, &after, &reset, &err) < 0) {
+        leave_place(hub, &hub->stream_count);
+        vr_http_answer_error(req, 503, "read events: %s", err.msg);
         return;
     }
     s = vr_alloc(sizeof(*s));
     s->form = spec->form;
-    s->last = begin_after(hub, spec, &reset);
+    s->last = after;
     snprintf(s->rollout, sizeof(s->rollout), "%s", spec->rollout ? spec->rollout : "");
     s->out = vr_http_stream_start(req, VR_HTTP_STREAM_EVENTS);
     if (spec->form == VR_HUB_PROC_CHANGES)
@@ -421,7 +452,6 @@ void vr_hub_stream(struct vr_hub *hub, struct vr_http_req *req,
     pthread_mutex_lock(&hub->lock);
     s->next = hub->streams;
     hub->streams = s;
-    hub->stream_count++;
     hub->woken = true;
     pthread_cond_signal(&hub->cond);
     pthread_mutex_unlock(&hub->lock);
@@ -477,7 +507,7 @@ void vr_hub_log(struct vr_hub *hub, struct vr_http_req *req, int64_t host_id, in
 {
     struct log_stream *l;
 
-    if (hub->log_count >= VR_HUB_LOGS_MAX) {
+    if (!take_place(hub, &hub->log_count, VR_HUB_LOGS_MAX)) {
         vr_http_answer_error(req, 503, "more than %d logs are being read", VR_HUB_LOGS_MAX);
         return;
     }
@@ -494,7 +524,6 @@ void vr_hub_log(struct vr_hub *hub, struct vr_http_req *req, int64_t host_id, in
     pthread_mutex_lock(&hub->lock);
     l->next = hub->logs;
     hub->logs = l;
-    hub->log_count++;
     pthread_mutex_unlock(&hub->lock);
     wake_host(hub, host_id);
 }
@@ -513,19 +542,37 @@ char *vr_hub_streams_json(struct vr_hub *hub, int64_t host_id)
     return vr_json_dump(list);
 }
 
-/* Whole lines as events; the rest stays for the next piece. */
-static void send_lines(struct log_stream *l, struct vr_str text)
+/* One line of a log as an event. Neither CR, which ends a field, nor NUL may come from an app. */
+static void send_line(struct log_stream *l, const char *line, size_t n)
+{
+    static const char head[] = "data: ", tail[] = "\n\n";
+    size_t total = sizeof(head) - 1 + n + sizeof(tail) - 1;
+    vr_auto_free char *event = vr_alloc(total);
+    char *at = event + sizeof(head) - 1;
+
+    memcpy(event, head, sizeof(head) - 1);
+    memcpy(at, line, n);
+    for (size_t i = 0; i < n; i++)
+        if (at[i] == '\r' || at[i] == '\0')
+            at[i] = ' ';
+    memcpy(at + n, tail, sizeof(tail) - 1);
+    vr_http_stream_send(l->out, event, total);
+}
+
+/* Whole lines as events; the rest stays for the next piece, unless there is none. */
+static void send_lines(struct log_stream *l, struct vr_str text, bool is_last)
 {
     const char *end;
 
     vr_buf_add_n(&l->line, text.p, text.n);
     while (l->line.len && (end = memchr(l->line.p, '\n', l->line.len))) {
-        int n = (int)(end - l->line.p);
-        vr_auto_free char *event = vr_strf("data: %.*s\n\n", n, l->line.p);
+        size_t n = (size_t)(end - l->line.p);
 
-        vr_http_stream_send(l->out, event, strlen(event));
-        vr_buf_drop(&l->line, (size_t)n + 1);
+        send_line(l, l->line.p, n);
+        vr_buf_drop(&l->line, n + 1);
     }
+    if (is_last && l->line.len)
+        send_line(l, l->line.p, l->line.len);
     if (l->line.over)
         vr_buf_clear(&l->line);
 }
@@ -542,7 +589,7 @@ bool vr_hub_log_piece(struct vr_hub *hub, const char *id, int64_t host_id, struc
         wanted = true;
         l->appeared = true;
         if (l->as_events)
-            send_lines(l, text);
+            send_lines(l, text, is_last);
         else if (text.n)
             vr_http_stream_send(l->out, text.p, text.n);
         if (is_last)
@@ -583,7 +630,7 @@ static void sleep_until_woken(struct vr_hub *hub)
 {
     struct timespec t;
 
-    clock_gettime(CLOCK_REALTIME, &t);
+    clock_gettime(CLOCK_MONOTONIC, &t);
     t.tv_sec += VR_HUB_SEEN_MS / 1000;
     while (!hub->woken && !hub->stopping)
         if (pthread_cond_timedwait(&hub->cond, &hub->lock, &t) != 0)
@@ -623,10 +670,14 @@ static void *run(void *arg)
 int vr_hub_start(struct vr_server *server, struct vr_hub **out, struct vr_err *err)
 {
     struct vr_hub *hub = vr_alloc(sizeof(*hub));
+    pthread_condattr_t clock;
 
     hub->server = server;
     pthread_mutex_init(&hub->lock, NULL);
-    pthread_cond_init(&hub->cond, NULL);
+    pthread_condattr_init(&clock);
+    pthread_condattr_setclock(&clock, CLOCK_MONOTONIC);
+    pthread_cond_init(&hub->cond, &clock);
+    pthread_condattr_destroy(&clock);
     if (pthread_create(&hub->thread, NULL, run, hub) != 0) {
         free(hub);
         return vr_fail(err, VR_LIMIT, "start the hub's thread");

@@ -170,9 +170,12 @@ static int take_join_token(struct vr_server *server, struct vr_err *err)
         line = vr_strf("%s\n", server->join_token);
         r = vr_fs_replace(path, line, strlen(line), 0600, err);
     }
-    if (r == 0)
-        server->join_token[strcspn(server->join_token, "\r\n")] = '\0';
-    return r;
+    if (r < 0)
+        return r;
+    server->join_token[strcspn(server->join_token, "\r\n")] = '\0';
+    if (!*server->join_token) /* it would be every host's */
+        return vr_fail(err, VR_INVALID, "'%s' holds no join token", path);
+    return 0;
 }
 
 /* "vr.common.balancer.nginx.NginxBalancer" and "nginx" are both nginx. */

@@ -89,11 +89,12 @@ static const struct vr_route *find(struct vr_http_req *req, size_t base,
 
 static void refuse_login(struct vr_http_req *req, int r, const struct vr_err *err)
 {
-    struct vr_http_resp *resp = vr_http_resp_new(r == -VR_DENIED ? 401 : r == -VR_BUSY ? 429 : 503);
-    vr_auto_json json_t *body = json_pack("{s:s, s:i, s:s}", "error", err->msg, "status",
-                                          r == -VR_DENIED ? 401 : 503, "msg", err->msg);
+    int status = vr_auth_status(r);
+    struct vr_http_resp *resp = vr_http_resp_new(status);
+    vr_auto_json json_t *body =
+        json_pack("{s:s, s:i, s:s}", "error", err->msg, "status", status, "msg", err->msg);
 
-    if (r == -VR_DENIED)
+    if (status == 401)
         vr_http_resp_header(resp, "WWW-Authenticate", "Basic realm=\"velociraptor\"");
     else
         vr_http_resp_header(resp, "Retry-After", "1");
