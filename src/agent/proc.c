@@ -698,6 +698,26 @@ static void begin(struct vr_proc *p)
 
 /* ------------------------------------------------------------------ tests */
 
+/* "uptest '01_logo' failed: the page has no logo" of the first that did. */
+static void tell_failure(struct vr_proc *p, const json_t *results)
+{
+    char message[VR_PROC_MESSAGE_BYTES];
+    json_t *one;
+    size_t i;
+
+    json_array_foreach (results, i, one) {
+        const char *output = text(one, "Output");
+
+        if (json_is_true(json_object_get(one, "Passed")))
+            continue;
+        output += strspn(output, " \t\r\n");
+        snprintf(message, sizeof(message), "uptest '%s' failed%s%.*s", text(one, "Name"),
+                 *output ? ": " : "", (int)strcspn(output, "\r\n"), output);
+        set_message(p, "test_failed", message);
+        return;
+    }
+}
+
 static void tested(void *arg, bool passed, const json_t *results)
 {
     struct vr_proc *p = arg;
@@ -706,8 +726,12 @@ static void tested(void *arg, bool passed, const json_t *results)
     json_decref(p->test_report);
     p->test_report = json_pack("{s:I, s:s, s:O}", "n", (json_int_t)p->test_done, "state",
                                passed ? "passed" : "failed", "results", results);
-    if (!passed)
+    if (!passed) {
+        tell_failure(p, results);
         keep_log_tail(p);
+    } else if (vr_streq(p->code, "test_failed")) {
+        set_message(p, "", "");
+    }
     p->test = vr_uptest_free(p->test);
     changed(p);
     reconcile(p);

@@ -174,7 +174,8 @@ static int64_t round_secs(const struct vr_policy *pol, int64_t size, int64_t old
     int64_t larger = size > old_size ? size : old_size;
     int64_t batches = batch > 0 ? (larger + batch - 1) / batch + 1 : 1;
     /* Start counts twice: a failed start is tried once elsewhere. */
-    int64_t once = VR_PLAN_PLACE_SECS + 2 * (pol->fetch_secs + pol->start_timeout_secs) +
+    int64_t once = VR_PLAN_PLACE_SECS +
+                   2 * (pol->fetch_secs + pol->start_timeout_secs + VR_PLAN_START_SLACK_SECS) +
                    pol->start_secs + pol->test_secs + pol->test_retry_secs +
                    VR_PLAN_TEST_SLACK_SECS + 2 * pol->route_secs + pol->drain_secs +
                    pol->stop_secs + VR_PLAN_STOP_SLACK_SECS;

@@ -36,7 +36,8 @@ int64_t plan_step_secs(const struct vr_policy *pol, enum vr_step step)
     case VR_STEP_PLACE:
         return VR_PLAN_PLACE_SECS;
     case VR_STEP_START:
-        return pol->fetch_secs + pol->start_timeout_secs + pol->start_secs;
+        return pol->fetch_secs + pol->start_timeout_secs + pol->start_secs +
+               VR_PLAN_START_SLACK_SECS;
     case VR_STEP_TEST:
         return pol->test_secs + pol->test_retry_secs + VR_PLAN_TEST_SLACK_SECS;
     case VR_STEP_ROUTE:
@@ -214,7 +215,8 @@ static bool is_any_fetching(const struct plan *p)
 static void wait_for_start(struct plan *p)
 {
     const struct vr_policy *pol = &p->snap->policy;
-    struct vr_wall sooner = plan_after(p->snap->now, pol->start_timeout_secs + pol->start_secs);
+    struct vr_wall sooner = plan_after(p->snap->now, pol->start_timeout_secs + pol->start_secs +
+                                                         VR_PLAN_START_SLACK_SECS);
 
     enter(p, VR_STEP_START);
     if (p->forward && p->active->step == VR_STEP_START && !is_any_fetching(p) &&

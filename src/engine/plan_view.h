@@ -12,15 +12,16 @@
 
 #include "engine/plan.h"
 
-#define VR_PLAN_TEST_SLACK_SECS 10 /* beyond test_secs, until an answer is given up */
-#define VR_PLAN_STOP_SLACK_SECS 10 /* beyond stop_secs, for killing and reporting */
-#define VR_PLAN_PLACE_SECS      10 /* wait for a host that is silent just now */
-#define VR_PLAN_RELEASE_SECS    30
-#define VR_PLAN_RETEST_SECS     5   /* between failed uptests of a proc that has served before */
-#define VR_PLAN_WELL_SECS       300 /* after which earlier bad health is forgotten */
-#define VR_PLAN_HEAL_WAIT_SECS  5   /* after a heal that failed; doubles up to the next */
-#define VR_PLAN_HEAL_WAIT_MAX   300
-#define VR_PLAN_FLAP_WAIT_MAX   60
+#define VR_PLAN_START_SLACK_SECS 3  /* beyond start_timeout_secs: the host knows why */
+#define VR_PLAN_TEST_SLACK_SECS  10 /* beyond test_secs, until an answer is given up */
+#define VR_PLAN_STOP_SLACK_SECS  10 /* beyond stop_secs, for killing and reporting */
+#define VR_PLAN_PLACE_SECS       10 /* wait for a host that is silent just now */
+#define VR_PLAN_RELEASE_SECS     30
+#define VR_PLAN_RETEST_SECS      5   /* between failed uptests of a proc that has served before */
+#define VR_PLAN_WELL_SECS        300 /* after which earlier bad health is forgotten */
+#define VR_PLAN_HEAL_WAIT_SECS   5   /* after a heal that failed; doubles up to the next */
+#define VR_PLAN_HEAL_WAIT_MAX    300
+#define VR_PLAN_FLAP_WAIT_MAX    60
 
 enum plan_role {
     ROLE_KEEP,       /* belongs to the goal */

@@ -244,8 +244,8 @@ const struct vr_shape vr_shape_pools = {
 /* --- rollouts --- */
 
 static const struct vr_shape_field step_fields[] = {
-    {"step", "t.step", vr_write_text},     {"host", "t.host", vr_write_text},
-    {"proc", "t.proc", vr_write_text},     {"message", "t.message", vr_write_text},
+    {"step", "t.step", vr_write_text},       {"host", "t.host", vr_write_text},
+    {"proc", "t.proc", vr_write_text},       {"message", "t.message", vr_write_text},
     {"started", "t.start_us", vr_write_utc}, {"ended", "t.end_us", vr_write_utc},
 };
 
@@ -273,16 +273,39 @@ static const struct vr_shape placed = {
     .field_count = VR_COUNT(placed_fields),
 };
 
-/* Columns: step, host, proc, message. */
+/* The last lines of what failed: of the proc, else of the build. */
+#define LAST_OF(text)                                                                              \
+    "substr(" text ", CASE WHEN length(" text ") > 4000 THEN length(" text ") - 3999 ELSE 1 END)"
+#define ERROR_LOG                                                                                  \
+    "CASE WHEN k.error_proc <> '' THEN (SELECT p.log_tail FROM procs p WHERE p.rollout_id = k.id"  \
+    " AND p.name = k.error_proc ORDER BY p.id DESC LIMIT 1)"                                       \
+    " WHEN k.error_step = 'build' THEN (SELECT " LAST_OF(                                          \
+        "g.text") " FROM build_logs g WHERE g.build_id = k.build_id ORDER BY g.at DESC LIMIT 1) "  \
+                  "END"
+
+/* What to type next, to see more of it. */
+#define ERROR_NEXT                                                                                 \
+    "CASE WHEN k.error_proc <> '' AND k.error_step IN ('start', 'test')"                           \
+    " THEN 'vr logs ' || (SELECT max(p.id) FROM procs p WHERE p.rollout_id = k.id"                 \
+    " AND p.name = k.error_proc)"                                                                  \
+    " WHEN k.error_step IN ('build', 'release') AND k.build_id IS NOT NULL"                        \
+    " THEN 'vr build log ' || k.build_id"                                                          \
+    " WHEN k.error_step = 'resolve' THEN 'vr app show ' || a.name"                                 \
+    " WHEN k.error_step = 'place' THEN 'vr host list'"                                             \
+    " WHEN k.error_step = 'route' THEN 'vr pool list'"                                             \
+    " ELSE 'vr rollout show ' || k.id END"
+
+/* Columns: step, host, proc, message, log_tail, next. */
 static void write_error(struct vr_buf *out, struct vr_db_rows *rows, int column, struct vr_wall now)
 {
-    static const char *const names[] = {"{\"step\":", ",\"host\":", ",\"proc\":", ",\"message\":"};
+    static const char *const names[] = {
+        "{\"step\":", ",\"host\":", ",\"proc\":", ",\"message\":", ",\"log_tail\":", ",\"next\":"};
 
     if (!vr_db_str(rows, column + 3).n) {
         vr_buf_add(out, "null");
         return;
     }
-    for (int i = 0; i < 4; i++) {
+    for (int i = 0; i < (int)VR_COUNT(names); i++) {
         vr_buf_add(out, names[i]);
         vr_shape_quote(out, vr_db_str(rows, column + i));
     }
@@ -317,8 +340,9 @@ static const struct vr_shape_field rollout_fields[] = {
     {"policy", "k.policy_json", vr_write_json},
     {"steps", .children = &steps, .link = "o.seq"},
     {"procs", .children = &placed, .link = "o.seq"},
-    {"error", "k.error_step, k.error_host, k.error_proc, k.error_message", write_error,
-     .columns = 4},
+    {"error",
+     "k.error_step, k.error_host, k.error_proc, k.error_message, " ERROR_LOG ", " ERROR_NEXT,
+     write_error, .columns = 6},
     {"leftovers", "k.leftovers_json", vr_write_json},
     {"warnings", "k.warnings_json", vr_write_json},
     {"created", "k.created_us", vr_write_utc},
@@ -331,6 +355,7 @@ static const struct vr_shape_filter rollout_filters[] = {
     {"id", VR_FILTER_TEXT, "k.id"},
     {"swarm", VR_FILTER_INT, "k.swarm_id"},
     {"swarm__id", VR_FILTER_INT, "k.swarm_id"},
+    {"swarm__app__name", VR_FILTER_TEXT, "a.name"},
     {"app_name", VR_FILTER_TEXT, "a.name"},
     {"config_name", VR_FILTER_TEXT, "k.config_name"},
     {"proc_name", VR_FILTER_TEXT, "k.proc_name"},
