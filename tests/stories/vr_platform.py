@@ -212,7 +212,7 @@ class Platform:
     def steady_processes(self):
         """The programs that are there while no proc is: pids."""
         return {pid for pid, command in vr_leaks.processes(self.root).items()
-                if re.search(r"bin/vr (server|agent|balancer-worker)\b|haproxy|nginx", command)}
+                if re.search(r"(bin/vr (server|agent)|balancer-worker)\b|haproxy|nginx", command)}
 
     def leaks(self, at_end=False):
         """Sentences about what should not be there. While it runs: anything of a proc, build or test."""
