@@ -10,6 +10,7 @@
 #include "model/label.h"
 #include "server/api/deploy.h"
 #include "server/api/number.h"
+#include "server/api/proc_log.h"
 #include "server/api/ref.h"
 #include "server/api/write.h"
 #include "server/hub.h"
@@ -18,9 +19,6 @@
 #include "store/release.h"
 
 #include <inttypes.h>
-
-#define LOG_LINES     200
-#define LOG_LINES_MAX 10000
 
 /* ------------------------------------------------------------------ which proc */
 
@@ -83,23 +81,15 @@ static int show_log(struct vr_call *call, struct vr_err *err)
 {
     VR_OWNED(vr_tx_free) struct vr_tx *tx = NULL;
     VR_ROW(proc) proc = {0};
-    const char *accept = vr_http_req_header(call->req, "accept");
-    int64_t lines;
-    bool follow;
-    int r = vr_query_number(call, "lines", 1, LOG_LINES_MAX, LOG_LINES, &lines, err);
+    struct vr_proc_log log = {.lines = VR_PROC_LOG_LINES};
+    int r = vr_proc_log_read(call, &log, err);
 
-    if (r == 0)
-        r = vr_query_flag(call, "follow", false, &follow, err);
     if (r == 0)
         r = vr_store_begin(call->server->store, VR_DB_READ, &tx, err);
     if (r == 0)
         r = find_proc(tx, call, &proc, err);
-    if (r < 0)
-        return r;
     tx = vr_tx_free(tx);
-    vr_hub_log(call->server->hub, call->req, proc.host_id, proc.id, lines, follow,
-               accept && strstr(accept, "text/event-stream"));
-    return 0;
+    return r < 0 ? r : vr_proc_log_send(call, &proc, &log, err);
 }
 
 /* ------------------------------------------------------------------ the answer */

@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /* Streams of events, ours and the contract's. */
 #include "server/api/number.h"
+#include "server/api/proc_log.h"
 #include "server/api/streams.h"
 #include "server/hub.h"
-#include "store/proc.h"
 
-#define OLD_LOG_LINES     20 /* the contract's last kibibyte, about */
-#define OLD_LOG_LINES_MAX 10000
+#define OLD_LOG_LINES 20 /* the contract's last kibibyte, about */
 
 /* What a client that comes back has seen; -1 if it names none, or none of ours. */
 static int64_t last_seen(const struct vr_call *call)
@@ -50,23 +49,15 @@ static int stream_proc_log(struct vr_call *call, struct vr_err *err)
 {
     VR_OWNED(vr_tx_free) struct vr_tx *tx = NULL;
     VR_ROW(proc) proc = {0};
-    const char *accept = vr_http_req_header(call->req, "accept");
-    int64_t lines;
-    bool follow;
-    int r = vr_query_number(call, "lines", 1, OLD_LOG_LINES_MAX, OLD_LOG_LINES, &lines, err);
+    struct vr_proc_log log = {.lines = OLD_LOG_LINES, .follow = true};
+    int r = vr_proc_log_read(call, &log, err);
 
-    if (r == 0)
-        r = vr_query_flag(call, "follow", true, &follow, err);
     if (r == 0)
         r = vr_store_begin(call->server->store, VR_DB_READ, &tx, err);
     if (r == 0)
         r = vr_store_proc_find(tx, call->args[0], call->args[1], &proc, err);
-    if (r < 0)
-        return r;
     tx = vr_tx_free(tx);
-    vr_hub_log(call->server->hub, call->req, proc.host_id, proc.id, lines, follow,
-               accept && strstr(accept, "text/event-stream"));
-    return 0;
+    return r < 0 ? r : vr_proc_log_send(call, &proc, &log, err);
 }
 
 const struct vr_route vr_routes_stream[] = {
