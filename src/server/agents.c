@@ -272,14 +272,15 @@ static int read_desired(struct vr_server *server, int64_t host_id, int64_t rev, 
                         char **out, struct vr_err *err)
 {
     VR_OWNED(vr_tx_free) struct vr_tx *tx = NULL;
-    vr_auto_free char *streams = vr_hub_streams_json(server->hub, host_id);
+    bool is_new;
+    vr_auto_free char *streams = vr_hub_streams_json(server->hub, host_id, &is_new);
     VR_ROW(host) host = {0};
     int r = vr_store_begin(server->store, VR_DB_READ, &tx, err);
 
     *out = NULL;
     if (r == 0)
         r = vr_store_host_find_id(tx, host_id, &host, err);
-    if (r == 0 && (host.rev != rev || host.session != session))
+    if (r == 0 && (is_new || host.rev != rev || host.session != session))
         r = vr_store_host_desired_json(tx, host_id, server->cluster, streams, out, err);
     return r;
 }

@@ -48,6 +48,7 @@ struct log_stream {
     char *id;
     int64_t host_id, proc_id, lines;
     bool follow, as_events, appeared;
+    bool told; /* its host was sent a state with it */
     struct vr_mono asked;
     struct vr_http_stream *out;
     struct vr_buf line; /* an unfinished one, for events */
@@ -528,16 +529,21 @@ void vr_hub_log(struct vr_hub *hub, struct vr_http_req *req, int64_t host_id, in
     wake_host(hub, host_id);
 }
 
-char *vr_hub_streams_json(struct vr_hub *hub, int64_t host_id)
+char *vr_hub_streams_json(struct vr_hub *hub, int64_t host_id, bool *out_is_new)
 {
     vr_auto_json json_t *list = json_array();
 
+    *out_is_new = false;
     pthread_mutex_lock(&hub->lock);
-    for (struct log_stream *l = hub->logs; l; l = l->next)
-        if (l->host_id == host_id && !vr_http_stream_is_over(l->out))
-            vr_json_push(list, json_pack("{s:s, s:s, s:I, s:I, s:b}", "id", l->id, "kind", "log",
-                                         "proc", (json_int_t)l->proc_id, "lines",
-                                         (json_int_t)l->lines, "follow", l->follow));
+    for (struct log_stream *l = hub->logs; l; l = l->next) {
+        if (l->host_id != host_id || vr_http_stream_is_over(l->out))
+            continue;
+        vr_json_push(list, json_pack("{s:s, s:s, s:I, s:I, s:b}", "id", l->id, "kind", "log",
+                                     "proc", (json_int_t)l->proc_id, "lines", (json_int_t)l->lines,
+                                     "follow", l->follow));
+        *out_is_new = *out_is_new || !l->told;
+        l->told = true;
+    }
     pthread_mutex_unlock(&hub->lock);
     return vr_json_dump(list);
 }

@@ -70,8 +70,11 @@ void vr_hub_seen(struct vr_hub *hub, int64_t host_id);
 void vr_hub_log(struct vr_hub *hub, struct vr_http_req *req, int64_t host_id, int64_t proc_id,
                 int64_t lines, bool follow, bool as_events);
 
-/** The `streams` of a host's desired state as JSON text; given. */
-char *vr_hub_streams_json(struct vr_hub *hub, int64_t host_id);
+/**
+ * The `streams` of a host's desired state as JSON text; given. They are no part of its rev:
+ * @out_is_new  one of them was not in an earlier text, so the host has to be sent the state
+ */
+char *vr_hub_streams_json(struct vr_hub *hub, int64_t host_id, bool *out_is_new);
 
 /** A piece of a log from its host; false if nobody reads it any more (410). */
 bool vr_hub_log_piece(struct vr_hub *hub, const char *id, int64_t host_id, struct vr_str text,
