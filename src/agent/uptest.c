@@ -9,6 +9,7 @@
 #include "agent/uptest.h"
 
 #include "agent/task.h"
+#include "core/clock.h"
 #include "fmt/json.h"
 #include "runtime/shim_client.h"
 #include "sys/fs.h"
@@ -24,6 +25,7 @@
 struct vr_uptest {
     struct vr_agent *agent;
     char *dir, *run_dir, *result_path;
+    char mark[32]; /* of this run: what a killed agent's run left may still be there */
     struct vr_shim *shim;
     struct vr_watch *watch;
     struct vr_timer *timer; /* end of the whole run; then the call that gives the results */
@@ -249,7 +251,7 @@ static int make_result_file(struct vr_uptest *t, const struct vr_bundle *bundle,
 static int launch(struct vr_uptest *t, const struct vr_uptest_spec *spec, struct vr_err *err)
 {
     vr_auto_free char *runtime_root = vr_strf("%s/runtime", t->agent->config.run_dir);
-    vr_auto_free char *id = vr_strf("%s.t%" PRId64, spec->like->id, spec->number);
+    vr_auto_free char *id = vr_strf("%s.t%s", spec->like->id, t->mark);
     vr_auto_free char *folder = vr_strf("/app/uptests/%s", spec->proc_name);
     vr_auto_free char *port = vr_strf("%d", (int)spec->like->port);
     vr_auto_free char *limit = vr_strf("%" PRId64, spec->test_secs * 1000);
@@ -306,10 +308,12 @@ struct vr_uptest *vr_uptest_start(const struct vr_uptest_spec *spec)
     t->agent = spec->agent;
     t->fn = spec->fn;
     t->arg = spec->arg;
-    t->dir = vr_strf("%s/procs/%" PRId64 VR_UPTEST_SUFFIX "%" PRId64, config->state_dir,
-                     spec->proc_id, spec->number);
-    t->run_dir = vr_strf("%s/procs/%" PRId64 VR_UPTEST_SUFFIX "%" PRId64, config->run_dir,
-                         spec->proc_id, spec->number);
+    snprintf(t->mark, sizeof(t->mark), "%" PRId64 "-%06x", spec->number,
+             (unsigned)(vr_wall_now().us / 1000) & 0xffffff);
+    t->dir = vr_strf("%s/procs/%" PRId64 VR_UPTEST_SUFFIX "%s", config->state_dir, spec->proc_id,
+                     t->mark);
+    t->run_dir =
+        vr_strf("%s/procs/%" PRId64 VR_UPTEST_SUFFIX "%s", config->run_dir, spec->proc_id, t->mark);
     t->result_path = vr_strf("%s/results", t->run_dir);
     t->timer = vr_timer_new(&t->agent->loop, timed_out, t);
     if (tests == 0) { /* nothing to run: passed, and the report says that there are none */

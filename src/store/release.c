@@ -44,8 +44,9 @@ int vr_store_release_take(struct vr_tx *tx, const struct vr_release_row *row, in
                           bool *out_made, struct vr_err *err)
 {
     int64_t id;
-    int r = vr_db_get_i64(tx->db, &id, err, "SELECT id FROM releases WHERE content_sha256 = $1",
-                          VR_T(row->content_sha256));
+    int r = vr_db_get_i64(tx->db, &id, err,
+                          "SELECT id FROM releases WHERE build_id = $1 AND content_sha256 = $2",
+                          VR_I(row->build_id), VR_T(row->content_sha256));
     bool make = r == -VR_NOT_FOUND;
 
     if (make)

@@ -29,7 +29,7 @@ VR_DECLARE_ROW(release);
 VR_MUST_USE
 int vr_store_release_find_id(struct vr_tx *tx, int64_t id, struct vr_release_row *out,
                              struct vr_err *err);
-/** The release of the same content, or a new one. */
+/** The release of the same build and content, or a new one. */
 VR_MUST_USE
 int vr_store_release_take(struct vr_tx *tx, const struct vr_release_row *row, int64_t *out_id,
                           bool *out_made, struct vr_err *err);

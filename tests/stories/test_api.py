@@ -153,3 +153,15 @@ def test_tokens(platform):
     assert answer["token"] not in json.dumps(platform.api.get("/api/v1/tokens/"))
     platform.api.delete(f"/api/v1/tokens/{answer['id']}/")
     assert bearer.call("GET", "/api/v1/whoami/", headers=header).status == 401
+
+
+def test_two_apps_of_the_same_bytes(platform, name):
+    """Equal content has an equal hash, but each app has releases and names of its own."""
+    api = platform.api
+    rows = []
+    for app in (name, name + "b"):
+        platform.app(app).web("v1")
+        swarm = platform.swarm(app)
+        rows.append(api.done(api.dispatch(swarm, "v1")))
+        assert api.procs(swarm)[0]["app_name"] == app
+    assert rows[0]["hash"] == rows[1]["hash"] and rows[0]["release"] != rows[1]["release"]

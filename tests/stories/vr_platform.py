@@ -265,9 +265,12 @@ class Platform:
             self.api.delete(uri)
 
     def fetch(self, pool, path="/", port=None):
-        """(status, body) of a request to the balancer."""
-        answer = Api(f"http://{self.listen}:{port or self.http_port}", None, None).call(
-            "GET", path, headers={"Host": f"{pool}.local"})
+        """(status, body) of a request to the balancer; status 0 is no answer."""
+        api = Api(f"http://{self.listen}:{port or self.http_port}", None, None)
+        try:
+            answer = api.call("GET", path, headers={"Host": f"{pool}.local"})
+        except OSError as error:
+            return 0, str(error)
         return answer.status, answer.body.strip()
 
     def logs(self, lines=60):

@@ -173,8 +173,9 @@ CREATE TABLE releases (
     memsw_limit TEXT,
     newer_json TEXT NOT NULL DEFAULT '{}',  -- fields newer than the contract that are not default
     hash TEXT NOT NULL,                 -- 8 hex digits
-    content_sha256 TEXT NOT NULL UNIQUE,
-    created_us BIGINT NOT NULL
+    content_sha256 TEXT NOT NULL,
+    created_us BIGINT NOT NULL,
+    UNIQUE (build_id, content_sha256)   -- two apps may have the same bytes
 );
 CREATE INDEX releases_by_build ON releases (build_id);
 
