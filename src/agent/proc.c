@@ -85,6 +85,8 @@ struct vr_proc {
     int adopt_tries;
     bool stopped_well; /* the shim has ended what it ran, and was told to quit */
     struct vr_timer *ready_timer;
+    struct vr_timer *adopt_timer; /* until the lock of a dead shim is free */
+    int adopt_looks;
     int64_t ready_wait_ms;
     struct vr_mono start_deadline;
     struct vr_task *cleaner;
@@ -413,6 +415,19 @@ static void follow_shim(struct vr_proc *p, const struct vr_shim_state *s)
     changed(p);
 }
 
+/* A process that is being killed closes its socket a moment before its lock: wait for that. */
+static void take_over(void *arg)
+{
+    struct vr_proc *p = arg;
+
+    if (p->stage != STAGE_UP || p->shim)
+        return;
+    if (vr_shim_is_alive(p->run_dir) && p->adopt_looks++ < VR_PROC_ADOPT_LOOKS)
+        vr_timer_arm(p->adopt_timer, VR_PROC_ADOPT_LOOK_MS);
+    else
+        launch(p, true);
+}
+
 /* The shim is gone without having been told: a new one takes the app over. */
 static void lost_shim(struct vr_proc *p)
 {
@@ -426,7 +441,8 @@ static void lost_shim(struct vr_proc *p)
         return;
     }
     vr_warn(&p->log, "its shim died; a new one takes over");
-    launch(p, true);
+    p->adopt_looks = 0;
+    take_over(p);
 }
 
 static void shim_speaks(void *arg)
@@ -839,6 +855,7 @@ struct vr_proc *vr_proc_new(struct vr_agent *agent, const json_t *desired, bool 
     p->since_us = vr_wall_now().us;
     p->code = "";
     p->ready_timer = vr_timer_new(&agent->loop, check_ready, p);
+    p->adopt_timer = vr_timer_new(&agent->loop, take_over, p);
     p->restart_done = number(desired, "restart_n", 0);
     p->dirty = true;
     p->want = json_deep_copy(desired);
@@ -855,6 +872,7 @@ struct vr_proc *vr_proc_free(struct vr_proc *p)
     p->test = vr_uptest_free(p->test);
     p->cleaner = vr_task_free(p->cleaner);
     p->ready_timer = vr_timer_free(p->ready_timer);
+    p->adopt_timer = vr_timer_free(p->adopt_timer);
     drop_shim(p);
     json_decref(p->want);
     json_decref(p->test_report);

@@ -14,7 +14,9 @@ struct vr_proc;
 #define VR_PROC_LOG_TAIL_BYTES   8192
 #define VR_PROC_READY_FIRST_MS   5 /* first look for the listener, then ever slower */
 #define VR_PROC_READY_SLOWEST_MS 100
-#define VR_PROC_ADOPT_TRIES      3 /* shims that die one after the other */
+#define VR_PROC_ADOPT_TRIES      3  /* shims that die one after the other */
+#define VR_PROC_ADOPT_LOOKS      40 /* for the lock of a dead shim, */
+#define VR_PROC_ADOPT_LOOK_MS    5  /* so far apart */
 #define VR_PROC_CLEAN_SECS       30
 
 /** How a proc is, in the words of the protocol. */
