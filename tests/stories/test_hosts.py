@@ -125,5 +125,5 @@ def test_a_cable_cut_and_mended(cluster, swarm, name):
         wait_for("the host is live", lambda: platform.host_state("b") == "live", 30)
         wait_for("its old proc is stopped", lambda: not host.containers(), 20)
     assert load.counts.failed == 0 and set(load.counts.seen) == {"v2"}, (load.counts.errors, load.counts.seen)
-    assert old["proc_id"] not in {p["proc_id"] for p in api.procs(swarm)}
+    wait_for("the server knows", lambda: old["proc_id"] not in {p["proc_id"] for p in api.procs(swarm)})
     assert len(cluster.hosts_of(swarm)) == 3
