@@ -93,6 +93,8 @@ int vr_api_check(const struct vr_api *api, const struct vr_http_result *answer, 
                                 &body, NULL),
                   "an answer without JSON has no sentence");
     why = sentence(body);
+    if (answer->status == 401 && !api->config.token && !api->config.password)
+        return vr_fail(err, code, "not logged in; log in with: vr login %s", api->config.url);
     if (answer->status == 401)
         return vr_fail(err, code, "%s: %s; log in with: vr login %s", api->config.url,
                        why ? why : "not logged in", api->config.url);

@@ -90,8 +90,7 @@ void vr_plan_write(struct vr_buf *out, const json_t *plan, const struct vr_out *
     const json_t *warning;
     size_t i;
 
-    vr_style_add(out, style->colour, VR_STYLE_BOLD,
-                 *text_of(plan, "shortname") ? text_of(plan, "shortname") : text_of(plan, "swarm"));
+    vr_style_add(out, style->colour, VR_STYLE_BOLD, text_of(plan, "swarm_name"));
     vr_buf_add(out, "\n");
     add_change(out, plan, "version", style);
     add_change(out, plan, "size", style);

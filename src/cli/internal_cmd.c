@@ -59,7 +59,7 @@ static int run_program(struct vr_cli *cli, const void *opts, int argc, char **ar
 const struct vr_command vr_internal_commands[] = {
     {.name = "server",
      .args = "…",
-     .summary = "Run the control plane: API, web pages, engine",
+     .summary = "Run the control plane: API and engine",
      .raw = true,
      .run = run_program},
     {.name = "agent",

@@ -72,7 +72,6 @@ static void add_nouns(struct tree *t, const struct vr_cli_noun_commands *nouns)
         {"buildpack", "Buildpacks: how code becomes a build"},
         {"squad", "Squads: groups of hosts"},
         {"host", "Hosts: machines with an agent"},
-        {"stack", "Stacks: the OS that apps run on"},
         {"release", "Releases: builds with their configuration"},
         {"balancer", "Balancers: what routes traffic"},
         {"pool", "Pools: the nodes that serve a name"},

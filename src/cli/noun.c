@@ -5,6 +5,7 @@
 #include "cli/api.h"
 #include "cli/filter.h"
 #include "cli/swarms.h"
+#include "core/clock.h"
 #include "core/str.h"
 #include "fmt/json.h"
 #include "fmt/uri.h"
@@ -13,6 +14,7 @@
 
 #include <inttypes.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #define URI_BYTES  4096u
@@ -155,6 +157,23 @@ static void add_uri_tail(struct vr_buf *out, const char *uri)
         vr_buf_add(out, plain);
 }
 
+/* A time as people of this machine read it; false if the text is none. */
+static bool add_time(struct vr_buf *out, const char *text)
+{
+    struct vr_wall at;
+    struct tm tm;
+    time_t s;
+
+    if (strlen(text) < sizeof("2026-01-31T12:00:00") - 1 || text[10] != 'T' ||
+        vr_wall_parse(vr_str(text), &at, NULL) < 0)
+        return false;
+    s = (time_t)(at.us / VR_US_PER_S);
+    localtime_r(&s, &tm);
+    vr_buf_addf(out, "%04d-%02d-%02d %02d:%02d:%02d", tm.tm_year + 1900, tm.tm_mon + 1, tm.tm_mday,
+                tm.tm_hour, tm.tm_min, tm.tm_sec);
+    return true;
+}
+
 static void add_cell(struct vr_buf *out, const json_t *value)
 {
     const char *text = json_string_value(value);
@@ -164,7 +183,8 @@ static void add_cell(struct vr_buf *out, const json_t *value)
     if (text && vr_str_has_prefix(text, "/api/v1/")) {
         add_uri_tail(out, text);
     } else if (text) {
-        vr_buf_add(out, text);
+        if (!add_time(out, text))
+            vr_buf_add(out, text);
     } else if (json_is_boolean(value)) {
         vr_buf_add(out, json_is_true(value) ? "yes" : "no");
     } else if (json_is_integer(value)) {

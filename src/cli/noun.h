@@ -74,7 +74,7 @@ int vr_cli_noun_uri(struct vr_api *api, const struct vr_cli_noun *noun, const ch
 /** What people call an object: its label or key; given. */
 char *vr_cli_noun_label(const struct vr_cli_noun *noun, const json_t *object);
 
-/** The text of a field for a table cell; given, "" if it is absent. */
+/** The text of a field for a table cell, times as local ones; given, "" if it is absent. */
 char *vr_cli_noun_cell(const json_t *object, const char *field);
 
 /**

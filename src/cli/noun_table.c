@@ -10,12 +10,13 @@ static const struct vr_field app_fields[] = {
     {"repo_type", NULL, VR_FIELD_TEXT, NULL, "git|hg", "how to fetch it"},
     {"buildpack", NULL, VR_FIELD_REF, "buildpack", "BUILDPACK",
      "use this one; else it is detected"},
-    {"stack", NULL, VR_FIELD_REF, "stack", "STACK", "the OS it runs on"},
 };
 
 static const struct vr_column app_columns[] = {
-    {"NAME", "name"},           {"REPOSITORY", "repo_url"}, {"TYPE", "repo_type"},
-    {"BUILDPACK", "buildpack"}, {"STACK", "stack"},
+    {"NAME", "name"},
+    {"REPOSITORY", "repo_url"},
+    {"TYPE", "repo_type"},
+    {"BUILDPACK", "buildpack"},
 };
 
 static const struct vr_field buildpack_fields[] = {
@@ -28,17 +29,6 @@ static const struct vr_field buildpack_fields[] = {
 static const struct vr_column buildpack_columns[] = {
     {"ID", "id"},          {"ORDER", "order"},      {"REPOSITORY", "repo_url"},
     {"TYPE", "repo_type"}, {"DESCRIPTION", "desc"},
-};
-
-static const struct vr_field stack_fields[] = {
-    {"desc", NULL, VR_FIELD_TEXT, NULL, "TEXT", "what it is"},
-    {"base_image_url", NULL, VR_FIELD_TEXT, NULL, "URL", "the tarball it is made from"},
-};
-
-static const struct vr_column stack_columns[] = {
-    {"NAME", "name"},
-    {"DESCRIPTION", "desc"},
-    {"BASE", "base_image_url"},
 };
 
 static const struct vr_field squad_fields[] = {
@@ -64,7 +54,7 @@ static const struct vr_column host_columns[] = {
     {"ADDRESS", "address"},
     {"ACTIVE", "active"},
     {"PROCS", "procs.#"},
-    {"VERSION", "version", true},
+    {"VERSION", "agent_version", true},
     {"SEEN", "last_seen", true},
 };
 
@@ -144,7 +134,7 @@ static const struct vr_column pool_columns[] = {
     {"NAME", "name"},
     {"BALANCER", "balancer"},
     {"SWARM", "swarm"},
-    {"NODES", "nodes.#"},
+    {"NODES", "members.#"},
 };
 
 static const struct vr_column user_columns[] = {
@@ -168,8 +158,6 @@ const struct vr_cli_noun vr_cli_nouns[] = {
     {"squad", "/api/v1/squads/", "name", "name", "name", FIELDS(squad_fields),
      COLUMNS(squad_columns)},
     {"host", "/api/v1/hosts/", "name", "name", "name", FIELDS(host_fields), COLUMNS(host_columns)},
-    {"stack", "/api/v1/stacks/", "name", "name", "name", FIELDS(stack_fields),
-     COLUMNS(stack_columns)},
     {"build", "/api/v1/builds/", "id", "id", NULL, COLUMNS(build_columns)},
     {"release", "/api/v1/releases/", "id", "id", NULL, COLUMNS(release_columns)},
     {"balancer", "/api/v1/balancers/", "name", "name", NULL, COLUMNS(balancer_columns)},

@@ -56,7 +56,7 @@ TEST(noun_value__references_by_name__become_uris)
     CHECK_STR(json_string_value(squad), "/api/v1/squads/my%20squad/");
     CHECK(!value("squad", "hosts", "h1,h2", &hosts, NULL) && json_array_size(hosts) == 2);
     CHECK_STR(json_string_value(json_array_get(hosts, 1)), "/api/v1/hosts/h2/");
-    CHECK(!value("app", "stack", "", &none, NULL) && json_is_null(none));
+    CHECK(!value("app", "buildpack", "", &none, NULL) && json_is_null(none));
     CHECK(!value("swarm", "ingredients", "7", &ingredients, NULL));
     CHECK_STR(json_string_value(json_array_get(ingredients, 0)), "/api/v1/ingredients/7/");
 }

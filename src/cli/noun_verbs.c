@@ -189,6 +189,13 @@ static void add_field(struct vr_buf *out, const char *key, const json_t *value)
     }
 }
 
+/* Links, and times a second time: of use with -o json alone. */
+static bool is_for_programs(const char *key)
+{
+    return vr_str_has_suffix(key, "_uri") || vr_str_has_suffix(key, "_utc") ||
+           !strcmp(key, "row_version");
+}
+
 int vr_cli_noun_show_run(struct vr_cli *cli, const void *opts, int argc, char **argv,
                          struct vr_err *err)
 {
@@ -211,8 +218,10 @@ int vr_cli_noun_show_run(struct vr_cli *cli, const void *opts, int argc, char **
         return print_names(noun_of(cli), list, err);
     json_array_foreach (list, i, object) {
         vr_buf_add(&text, i ? "\n" : "");
-        json_object_foreach (object, key, value)
-            add_field(&text, key, value);
+        json_object_foreach (object, key, value) {
+            if (!is_for_programs(key))
+                add_field(&text, key, value);
+        }
     }
     return vr_out_flush(&text, err);
 }

@@ -55,7 +55,7 @@ static void add_rows(struct vr_table *table, const json_t *swarm, const json_t *
 static int run_releases(struct vr_cli *cli, const void *opts, int argc, char **argv,
                         struct vr_err *err)
 {
-    static const char *const titles[] = {"SWARM", "RELEASE", "TAG", "HASH", "SINCE", ""};
+    static const char *const titles[] = {"SWARM", "RELEASE", "TAG", "HASH", "SINCE", "STATE"};
     VR_OWNED(vr_table_free) struct vr_table *table = vr_table_new(titles, VR_COUNT(titles));
     vr_auto_json json_t *swarms = NULL, *all = json_array();
     vr_auto_buf struct vr_buf text = VR_BUF(VR_OUT_BYTES);

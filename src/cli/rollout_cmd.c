@@ -18,6 +18,7 @@
 #define ID_PREFIX   6u   /* at least so many digits name one */
 #define RECENT      1000 /* among so many of the newest */
 #define LIST_RECENT 20
+#define ID_SHOWN    8u
 
 struct values {
     struct vr_opt_int lines;
@@ -93,12 +94,27 @@ static int find_id(struct vr_api *api, const char *text, char **out, struct vr_e
     return 0;
 }
 
+/* One line of the list; the step is where it is, or where it failed. */
+static void add_row(struct vr_table *table, const json_t *row, const char *id)
+{
+    bool over = vr_rollout_is_over(row);
+    bool done = vr_rollout_exit(row) == VR_EXIT_OK;
+    const char *step = !over ? "step" : done ? "none" : "error.step";
+    const char *fields[] = {NULL, "swarm_name", "tag",  "kind",   over ? "result" : "state",
+                            step, NULL,         "user", "created"};
+    vr_auto_free char *took = vr_rollout_took(row, vr_wall_now());
+
+    for (size_t f = 0; f < VR_COUNT(fields); f++) {
+        vr_auto_free char *cell = fields[f] ? vr_cli_noun_cell(row, fields[f]) : NULL;
+
+        vr_table_add(table, cell ? cell : f ? took : id);
+    }
+}
+
 static int run_list(struct vr_cli *cli, const void *opts, int argc, char **argv, struct vr_err *err)
 {
-    static const char *const titles[] = {"ID",    "SWARM", "TAG", "KIND",
-                                         "STATE", "STEP",  "BY",  "CREATED"};
-    static const char *const fields[] = {"id",    "swarm_name", "tag",  "kind",
-                                         "state", "step",       "user", "created"};
+    static const char *const titles[] = {"ID",   "SWARM", "TAG", "KIND",   "STATE",
+                                         "STEP", "TOOK",  "BY",  "CREATED"};
     const struct values *v = opts;
     VR_OWNED(vr_table_free) struct vr_table *table = vr_table_new(titles, VR_COUNT(titles));
     vr_auto_buf struct vr_buf text = VR_BUF(VR_OUT_BYTES);
@@ -116,19 +132,17 @@ static int run_list(struct vr_cli *cli, const void *opts, int argc, char **argv,
         return vr_out_value(&cli->out, list, err);
     vr_table_mark_state(table, 4);
     json_array_foreach (list, i, row) {
-        const char *result = json_string_value(json_object_get(row, "result"));
+        vr_auto_free char *id = vr_cli_noun_cell(row, "id");
 
-        for (size_t f = 0; f < VR_COUNT(fields); f++) {
-            vr_auto_free char *cell = vr_cli_noun_cell(row, fields[f]);
-
-            if (!f && cli->out.format == VR_OUT_TABLE)
-                cell[strnlen(cell, 8)] = '\0';
-            if (!f && cli->out.format == VR_OUT_NAME)
-                vr_buf_addf(&text, "%s\n", cell);
-            vr_table_add(table, f == 4 && result ? result : cell);
-        }
+        if (cli->out.format == VR_OUT_NAME || cli->out.quiet)
+            vr_buf_addf(&text, "%s\n", id);
+        if (cli->out.format == VR_OUT_TABLE)
+            id[strnlen(id, ID_SHOWN)] = '\0';
+        add_row(table, row, id);
     }
-    if (cli->out.format != VR_OUT_NAME)
+    if (!vr_table_rows(table))
+        vr_say(&cli->out, "There is no such rollout.");
+    else if (cli->out.format != VR_OUT_NAME && !cli->out.quiet)
         vr_table_write(table, cli->out.colour, &text);
     return vr_out_flush(&text, err);
 }
@@ -163,7 +177,7 @@ static int run_show(struct vr_cli *cli, const void *opts, int argc, char **argv,
         return vr_out_value(&cli->out, row, err);
     vr_rollout_view(&text, row, &style);
     if (vr_rollout_is_over(row))
-        vr_rollout_outcome(&text, row, &style);
+        vr_rollout_outcome(&text, row, NULL, &style);
     return vr_out_flush(&text, err);
 }
 

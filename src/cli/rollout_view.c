@@ -63,6 +63,11 @@ static char *elapsed(const json_t *object, const char *from, struct vr_wall now)
     return vr_duration_text(end.us - start.us);
 }
 
+char *vr_rollout_took(const json_t *rollout, struct vr_wall now)
+{
+    return elapsed(rollout, "created", now);
+}
+
 bool vr_rollout_is_over(const json_t *rollout)
 {
     return !strcmp(text_of(rollout, "state"), "ended");
@@ -161,8 +166,6 @@ static void add_procs(struct vr_buf *out, const json_t *rollout, const struct vr
         bool failed = vr_style_of_state(actual) == VR_STYLE_BAD || !strcmp(tested, "failed");
         vr_auto_free char *text = NULL;
 
-        if (json_is_true(json_object_get(proc, "old")))
-            continue;
         if (shown++ == PROCS_SHOWN) {
             vr_buf_addf(out, "      …\n");
             return;
@@ -200,7 +203,7 @@ void vr_rollout_view(struct vr_buf *out, const json_t *rollout, const struct vr_
 
     add_title(out, rollout, s);
     if (!strcmp(text_of(rollout, "state"), "queued"))
-        add_line(out, s, 2, MARK_WAITING, "queued behind the rollout that runs");
+        add_line(out, s, 2, MARK_WAITING, "queued");
     for (size_t i = 0; i < VR_COUNT(step_names); i++) {
         const json_t *step = find_step(rollout, step_names[i]);
         vr_auto_free char *took = NULL, *text = NULL;
@@ -225,8 +228,7 @@ void vr_rollout_view_line(struct vr_buf *out, const json_t *rollout, const struc
     enum mark mark = !over ? MARK_ACTIVE : vr_rollout_exit(rollout) ? MARK_FAILED : MARK_DONE;
 
     json_array_foreach (json_object_get(rollout, "procs"), i, proc)
-        admitted += json_is_true(json_object_get(proc, "admitted")) &&
-                    !json_is_true(json_object_get(proc, "old"));
+        admitted += json_is_true(json_object_get(proc, "admitted"));
     text = vr_strf("%-32s %-12s %-10s %zu/%" JSON_INTEGER_FORMAT "  %s",
                    text_of(rollout, "swarm_name"), text_of(rollout, "tag"),
                    over                        ? text_of(rollout, "result")
@@ -249,6 +251,7 @@ static void add_stamp(struct vr_buf *out, struct vr_wall at)
 static void step_changes(struct vr_buf *out, const json_t *before, const json_t *after,
                          const char *prefix, struct vr_wall now)
 {
+    const char *failed = text_of(json_object_get(after, "error"), "step");
     const json_t *step;
     size_t i;
 
@@ -256,20 +259,23 @@ static void step_changes(struct vr_buf *out, const json_t *before, const json_t 
         const json_t *old = json_array_get(json_object_get(before, "steps"), i);
         const char *place = *text_of(step, "proc") ? text_of(step, "proc") : text_of(step, "host");
         bool ended = *text_of(step, "ended") != '\0';
+        bool is_fact = !strcmp(text_of(step, "started"), text_of(step, "ended"));
         struct vr_wall at = now;
         vr_auto_free char *took = NULL;
 
-        if (old && ended == (*text_of(old, "ended") != '\0') &&
-            !strcmp(text_of(old, "message"), text_of(step, "message")))
+        /* A step is told when it has ended; a build, which may take long, also when it begins. */
+        if ((old && ended == (*text_of(old, "ended") != '\0')) ||
+            (!ended && strcmp(text_of(step, "step"), "build") != 0))
             continue;
         took = elapsed(step, "started", now);
         vr_ignore(time_of(step, ended ? "ended" : "started", &at), "then it is now");
         add_stamp(out, at);
-        vr_buf_addf(out, "%s%-8s %s%s%s", prefix, text_of(step, "step"), place, *place ? "  " : "",
-                    *text_of(step, "message") ? text_of(step, "message")
-                    : ended                   ? "done"
-                                              : "begins");
-        vr_buf_addf(out, ended ? " (%s)\n" : "\n", took);
+        vr_buf_addf(out, "%s%-8s %s%s%s", prefix, text_of(step, "step"), place, *place ? ": " : "",
+                    *text_of(step, "message")                 ? text_of(step, "message")
+                    : !ended                                  ? "begins"
+                    : vr_streq(failed, text_of(step, "step")) ? "failed"
+                                                              : "done");
+        vr_buf_addf(out, ended && !is_fact ? " (%s)\n" : "\n", took);
     }
 }
 
@@ -285,6 +291,20 @@ static const json_t *find_proc(const json_t *rollout, json_int_t id)
     return NULL;
 }
 
+/* What is said of a proc; it is news when this changes. Given. */
+static char *proc_text(const json_t *proc)
+{
+    const char *tested = text_of(proc, "tested");
+
+    return vr_strf("%s:%" JSON_INTEGER_FORMAT " %s%s%s%s%s", text_of(proc, "host"),
+                   json_integer_value(json_object_get(proc, "port")), text_of(proc, "actual"),
+                   !strcmp(tested, "passed")   ? ", tests passed"
+                   : !strcmp(tested, "failed") ? ", tests failed"
+                                               : "",
+                   json_is_true(json_object_get(proc, "admitted")) ? ", in pool" : "",
+                   *text_of(proc, "message") ? ": " : "", text_of(proc, "message"));
+}
+
 static void proc_changes(struct vr_buf *out, const json_t *before, const json_t *after,
                          const char *prefix, struct vr_wall now)
 {
@@ -293,21 +313,13 @@ static void proc_changes(struct vr_buf *out, const json_t *before, const json_t 
 
     json_array_foreach (json_object_get(after, "procs"), i, proc) {
         const json_t *old = find_proc(before, json_integer_value(json_object_get(proc, "proc_id")));
-        const char *tested = text_of(proc, "tested");
-        bool admitted = json_is_true(json_object_get(proc, "admitted"));
-        bool same = !strcmp(text_of(old, "actual"), text_of(proc, "actual")) &&
-                    !strcmp(text_of(old, "tested"), tested) &&
-                    json_is_true(json_object_get(old, "admitted")) == admitted;
+        vr_auto_free char *was = old ? proc_text(old) : NULL;
+        vr_auto_free char *is = proc_text(proc);
 
-        /* Procs that were there before are news only once something happens to them. */
-        if (same || (!before && json_is_true(json_object_get(proc, "old"))))
+        if (vr_streq(was, is))
             continue;
         add_stamp(out, now);
-        vr_buf_addf(out, "%s%-8s %s:%" JSON_INTEGER_FORMAT " %s%s%s%s%s%s\n", prefix, "proc",
-                    text_of(proc, "host"), json_integer_value(json_object_get(proc, "port")),
-                    text_of(proc, "actual"), strcmp(tested, "passed") ? "" : ", tests passed",
-                    strcmp(tested, "failed") ? "" : ", tests failed", admitted ? ", in pool" : "",
-                    *text_of(proc, "message") ? ": " : "", text_of(proc, "message"));
+        vr_buf_addf(out, "%s%-8s %s\n", prefix, "proc", is);
     }
 }
 
@@ -317,10 +329,6 @@ void vr_rollout_changes(struct vr_buf *out, const json_t *before, const json_t *
     const json_t *warnings = json_object_get(after, "warnings");
     size_t i = json_array_size(json_object_get(before, "warnings"));
 
-    if (!before && !strcmp(text_of(after, "state"), "queued")) {
-        add_stamp(out, now);
-        vr_buf_addf(out, "%squeued   behind the rollout that runs\n", prefix);
-    }
     step_changes(out, before, after, prefix, now);
     proc_changes(out, before, after, prefix, now);
     for (; i < json_array_size(warnings); i++) {
@@ -330,7 +338,7 @@ void vr_rollout_changes(struct vr_buf *out, const json_t *before, const json_t *
 }
 
 /* The last lines of a text, each behind a bar. */
-static void add_log_tail(struct vr_buf *out, const char *text)
+static void add_tail(struct vr_buf *out, const char *text)
 {
     size_t n = strlen(text), lines = 0;
     const char *from;
@@ -361,7 +369,44 @@ static void add_leftovers(struct vr_buf *out, const json_t *rollout)
     }
 }
 
-static void add_failure(struct vr_buf *out, const json_t *rollout)
+/* What the uptests that failed printed. */
+static void add_failed_tests(struct vr_buf *out, const json_t *error)
+{
+    const json_t *test;
+    size_t i;
+
+    json_array_foreach (json_object_get(error, "testresults"), i, test) {
+        if (json_is_true(json_object_get(test, "Passed")))
+            continue;
+        vr_buf_addf(out, "  uptest %s printed%s\n", text_of(test, "Name"),
+                    *text_of(test, "Output") ? ":" : " nothing");
+        add_tail(out, text_of(test, "Output"));
+    }
+}
+
+/* What a failed rollout left in place: what ran before it. */
+static void add_survivors(struct vr_buf *out, const json_t *swarm)
+{
+    const json_t *proc;
+    const char *tag = "";
+    size_t i, count = 0;
+
+    if (!swarm)
+        return;
+    json_array_foreach (json_object_get(swarm, "procs"), i, proc) {
+        if (!json_is_true(json_object_get(proc, "admitted")) &&
+            strcmp(text_of(proc, "actual"), "running") != 0)
+            continue;
+        tag = text_of(proc, "version");
+        count++;
+    }
+    if (count)
+        vr_buf_addf(out, "  still running: %s, %zu proc%s\n", tag, count, count == 1 ? "" : "s");
+    else
+        vr_buf_add(out, "  nothing of the swarm runs\n");
+}
+
+static void add_failure(struct vr_buf *out, const json_t *rollout, const json_t *swarm)
 {
     const json_t *error = json_object_get(rollout, "error");
     const char *host = text_of(error, "host");
@@ -370,16 +415,19 @@ static void add_failure(struct vr_buf *out, const json_t *rollout)
     if (*text_of(error, "message"))
         vr_buf_addf(out, "  %s%s%s%s%s\n", host, *host ? ": " : "", proc, *proc ? ": " : "",
                     text_of(error, "message"));
+    add_survivors(out, swarm);
     add_leftovers(out, rollout);
+    add_failed_tests(out, error);
     if (*text_of(error, "log_tail")) {
         vr_buf_add(out, "  last lines of its log:\n");
-        add_log_tail(out, text_of(error, "log_tail"));
+        add_tail(out, text_of(error, "log_tail"));
     }
     if (*text_of(error, "next"))
         vr_buf_addf(out, "  next: %s\n", text_of(error, "next"));
 }
 
-void vr_rollout_outcome(struct vr_buf *out, const json_t *rollout, const struct vr_view_style *s)
+void vr_rollout_outcome(struct vr_buf *out, const json_t *rollout, const json_t *swarm,
+                        const struct vr_view_style *s)
 {
     const char *result = text_of(rollout, "result");
     const char *step = text_of(json_object_get(rollout, "error"), "step");
@@ -393,7 +441,7 @@ void vr_rollout_outcome(struct vr_buf *out, const json_t *rollout, const struct 
 
     add_line(out, s, 0, failed ? MARK_FAILED : MARK_DONE, text);
     if (failed)
-        add_failure(out, rollout);
+        add_failure(out, rollout, swarm);
     else
         add_leftovers(out, rollout);
 }

@@ -29,8 +29,12 @@ void vr_rollout_view_line(struct vr_buf *out, const json_t *rollout,
 void vr_rollout_changes(struct vr_buf *out, const json_t *before, const json_t *after,
                         const char *prefix, struct vr_wall now);
 
-/** Append how it ended: one line if it is done, else cause, leftovers, log and next command. */
-void vr_rollout_outcome(struct vr_buf *out, const json_t *rollout,
+/**
+ * Append how it ended: one line if it is done, else cause, what still runs, leftovers, what uptests
+ * printed, log and next command.
+ * @swarm  as the API shows it now; NULL: say nothing of what still runs
+ */
+void vr_rollout_outcome(struct vr_buf *out, const json_t *rollout, const json_t *swarm,
                         const struct vr_view_style *style);
 
 /** Whether it has ended. */
@@ -38,6 +42,9 @@ bool vr_rollout_is_over(const json_t *rollout);
 
 /** The exit code of its result: done is 0. */
 int vr_rollout_exit(const json_t *rollout);
+
+/** How long it took, or has taken until now, as text; given. */
+char *vr_rollout_took(const json_t *rollout, struct vr_wall now);
 
 /** "1.2 s", "3 min 20 s"; given. */
 char *vr_duration_text(int64_t us);

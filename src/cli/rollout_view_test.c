@@ -19,9 +19,9 @@ static const char *const active =
     "{\"step\":\"start\",\"started\":\"2026-01-31T12:00:01Z\",\"ended\":null,\"host\":\"\","
     "\"proc\":\"\",\"message\":\"\"}],"
     "\"procs\":[{\"proc_id\":1,\"host\":\"h1\",\"port\":5000,\"actual\":\"starting\","
-    "\"tested\":\"\",\"admitted\":false,\"old\":false,\"message\":\"\"},"
+    "\"tested\":\"\",\"admitted\":false,\"message\":\"\"},"
     "{\"proc_id\":9,\"host\":\"h1\",\"port\":5009,\"actual\":\"running\",\"tested\":\"passed\","
-    "\"admitted\":true,\"old\":true,\"message\":\"\"}]}";
+    "\"admitted\":true,\"message\":\"\"}]}";
 
 static json_t *parse(const char *text)
 {
@@ -54,6 +54,7 @@ TEST(rollout_view__under_way__shows_steps_and_procs)
                                "  . place\n"
                                "  * start        1.0 s\n"
                                "      * h1:5000  starting\n"
+                               "      + h1:5009  running   passed   in pool\n"
                                "  . test\n"
                                "  . route\n"
                                "  . drain\n"
@@ -91,6 +92,9 @@ TEST(rollout_changes__two_states__says_only_what_is_new)
 TEST(rollout_outcome__failed__names_cause_log_and_next_command)
 {
     vr_auto_json json_t *row = parse(active);
+    vr_auto_json json_t *swarm =
+        parse("{\"procs\":[{\"version\":\"v1\",\"actual\":\"running\",\"admitted\":true},"
+              "{\"version\":\"v2\",\"actual\":\"stopping\",\"admitted\":false}]}");
     vr_auto_buf struct vr_buf b = VR_BUF(4096);
     struct vr_view_style s = at_two();
 
@@ -101,9 +105,16 @@ TEST(rollout_outcome__failed__names_cause_log_and_next_command)
                         json_pack("{s:s,s:s,s:s,s:s,s:s,s:s}", "step", "test", "host", "h1", "proc",
                                   "p", "message", "01_answers: exit code 1", "log_tail",
                                   "one\ntwo\n", "next", "vr logs 1"));
-    vr_rollout_outcome(&b, row, &s);
+    json_object_set_new(json_object_get(row, "error"), "testresults",
+                        json_pack("[{s:s,s:b,s:s},{s:s,s:b,s:s}]", "Name", "00", "Passed", 1,
+                                  "Output", "fine", "Name", "01", "Passed", 0, "Output",
+                                  "got 500\n"));
+    vr_rollout_outcome(&b, row, swarm, &s);
     CHECK_STR(vr_buf_text(&b), "x hello-prod-web v2 failed in step test after 4.2 s\n"
                                "  h1: p: 01_answers: exit code 1\n"
+                               "  still running: v1, 1 proc\n"
+                               "  uptest 01 printed:\n"
+                               "    | got 500\n"
                                "  last lines of its log:\n"
                                "    | one\n"
                                "    | two\n"

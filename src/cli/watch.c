@@ -24,6 +24,7 @@
 #define LOOK_SOON_MS   100  /* between looks at the rows in the first seconds, */
 #define LOOK_SOON_FOR  3000 /* which are so many milliseconds, */
 #define LOOK_LATER_MS  1000 /* and afterwards */
+#define QUEUED_MS      1000 /* queued for longer: another rollout must end first */
 #define VIEW_BYTES     (1u << 20)
 #define UNREACHABLE_MS 60000 /* the server may be away so long, for example to be upgraded */
 
@@ -32,8 +33,9 @@ struct watch {
     struct vr_api *api;
     size_t count;
     char **ids;
-    json_t **rows; /* NULL: not seen yet */
-    bool news;     /* an event came */
+    json_t **rows;     /* NULL: not seen yet */
+    bool *told_queued; /* of each: whether it was said that it waits for another one */
+    bool news;         /* an event came */
     bool live;
     size_t drawn; /* lines of the live view that are on the terminal */
     struct vr_mono begun, looked, heard, until; /* until.ns 0: no limit */
@@ -115,6 +117,19 @@ static void tell_changes(struct watch *w, const json_t *before, const json_t *af
     put(&text);
 }
 
+/* A new rollout is queued for the moment until the engine takes it: only longer is worth saying. */
+static void tell_queued(struct watch *w, size_t i)
+{
+    const char *state = json_string_value(json_object_get(w->rows[i], "state"));
+    const char *name = json_string_value(json_object_get(w->rows[i], "swarm_name"));
+
+    if (w->told_queued[i] || !vr_streq(state, "queued") || w->live ||
+        vr_mono_ms_between(w->begun, w->looked) < QUEUED_MS)
+        return;
+    w->told_queued[i] = true;
+    vr_say(&w->cli->out, "%s is queued until the rollout before it has ended", name ? name : "it");
+}
+
 static int look(struct watch *w, struct vr_err *err)
 {
     w->looked = vr_mono_now();
@@ -135,6 +150,7 @@ static int look(struct watch *w, struct vr_err *err)
         tell_changes(w, w->rows[i], row);
         json_decref(w->rows[i]);
         w->rows[i] = row;
+        tell_queued(w, i);
     }
     return 0;
 }
@@ -175,11 +191,22 @@ static int on_tick(void *user, struct vr_err *err)
     return all_over(w) || w->timed_out;
 }
 
+/* The outcome of one; a failure also says what still runs. */
+static void add_outcome(struct watch *w, struct vr_buf *text, const json_t *row)
+{
+    const char *uri = json_string_value(json_object_get(row, "swarm"));
+    struct vr_view_style s = style_of(w, false);
+    vr_auto_json json_t *swarm = NULL;
+
+    if (vr_rollout_exit(row) == VR_EXIT_FAILED && uri)
+        vr_ignore(vr_api_get(w->api, uri, &swarm, NULL), "then that is not said");
+    vr_rollout_outcome(text, row, swarm, &s);
+}
+
 /* The outcomes, after the live view is gone. Returns the worst exit code. */
 static int tell_outcomes(struct watch *w)
 {
     vr_auto_buf struct vr_buf text = VR_BUF(VIEW_BYTES);
-    struct vr_view_style s = style_of(w, false);
     int code = VR_EXIT_OK;
 
     for (size_t i = 0; i < w->count; i++) {
@@ -189,7 +216,7 @@ static int tell_outcomes(struct watch *w)
             continue;
         one = vr_rollout_exit(w->rows[i]);
         if (one || !w->cli->out.quiet)
-            vr_rollout_outcome(&text, w->rows[i], &s);
+            add_outcome(w, &text, w->rows[i]);
         if (one && code != VR_EXIT_FAILED)
             code = one;
     }
@@ -245,6 +272,7 @@ int vr_watch_rollouts(struct vr_cli *cli, const json_t *ids, int64_t timeout_s, 
         w.until = vr_mono_add_ms(w.begun, timeout_s * 1000);
     w.ids = vr_alloc_array(w.count + 1, sizeof(w.ids[0]));
     w.rows = vr_alloc_array(w.count + 1, sizeof(w.rows[0]));
+    w.told_queued = vr_alloc_array(w.count + 1, sizeof(w.told_queued[0]));
     for (size_t i = 0; i < w.count; i++)
         w.ids[i] = vr_strdup(json_string_value(json_array_get(ids, i)));
 
@@ -255,5 +283,6 @@ int vr_watch_rollouts(struct vr_cli *cli, const json_t *ids, int64_t timeout_s, 
     }
     free(w.ids);
     free(w.rows);
+    free(w.told_queued);
     return r;
 }

@@ -61,6 +61,29 @@ TEST(vr_store_list__every_resource__is_valid_json_with_its_uri)
     }
 }
 
+TEST(vr_store_rollout_note__of_the_open_step__is_its_message)
+{
+    FIXTURE(f);
+    vr_auto_free char *rollout = NULL;
+    vr_auto_json json_t *objects = NULL;
+    const json_t *steps;
+
+    CHECK(fixture_init(&f));
+    CHECK(add_rollout(&f, "active", &rollout) == 0);
+    CHECK(vr_store_rollout_step(f.tx, rollout, "place", AT(9), false, NOW, NULL) == 0);
+    CHECK(vr_store_rollout_note(f.tx, rollout, "place", NULL, NULL, "all", NOW, NULL) == 0);
+    CHECK(vr_store_rollout_note(f.tx, rollout, "place", NULL, NULL, "more", NOW, NULL) == 0);
+    CHECK(vr_store_rollout_note(f.tx, rollout, "place", "h1", NULL, "one", NOW, NULL) == 0);
+    CHECK(fixture_commit(&f, VR_DB_READ) == 0);
+    objects = list(&f, VR_RES_ROLLOUTS, "", NULL, NULL);
+    steps = json_object_get(json_array_get(objects, 0), "steps");
+    CHECK(json_array_size(steps) == 3);
+    CHECK_STR(text_at(steps, 0, "message"), "all");
+    CHECK(json_is_null(json_object_get(json_array_get(steps, 0), "ended")));
+    CHECK_STR(text_at(steps, 1, "message"), "more");
+    CHECK_STR(text_at(steps, 2, "host"), "h1");
+}
+
 TEST(vr_store_object__swarm__has_the_contracts_shape)
 {
     FIXTURE(f);

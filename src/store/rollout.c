@@ -146,10 +146,29 @@ int vr_store_rollout_step(struct vr_tx *tx, const char *id, const char *step,
                   VR_T(step), VR_I(deadline.us), VR_B(past_return), VR_I(now.us));
 }
 
+/* The message of the open step, if it has none yet; *out_taken tells. */
+static int note_step(struct vr_tx *tx, const char *id, const char *step, const char *message,
+                     bool *out_taken, struct vr_err *err)
+{
+    int64_t changed = 0;
+    int r = vr_db_exec(tx->db, &changed, err,
+                       "UPDATE rollout_steps SET message = $3 WHERE rollout_id = $1 AND step = $2"
+                       " AND end_us IS NULL AND message = ''",
+                       VR_T(id), VR_T(step), VR_T(message));
+
+    *out_taken = changed > 0;
+    return r;
+}
+
 int vr_store_rollout_note(struct vr_tx *tx, const char *id, const char *step, const char *host,
                           const char *proc, const char *message, struct vr_wall now,
                           struct vr_err *err)
 {
+    bool taken = false;
+    int r = host || proc ? 0 : note_step(tx, id, step, message, &taken, err);
+
+    if (r < 0 || taken)
+        return r;
     return vr_db_exec(tx->db, NULL, err,
                       "INSERT INTO rollout_steps (rollout_id, step, host, proc, message, start_us,"
                       " end_us) VALUES ($1, $2, $3, $4, $5, $6, $6)",

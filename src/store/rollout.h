@@ -78,7 +78,11 @@ VR_MUST_USE
 int vr_store_rollout_step(struct vr_tx *tx, const char *id, const char *step,
                           struct vr_wall deadline, bool past_return, struct vr_wall now,
                           struct vr_err *err);
-/** A noteworthy fact within a step; host and proc may be NULL. */
+/**
+ * A noteworthy fact within a step. Without host and proc it is the message of the step itself, if
+ * that is open and has none.
+ * @host, @proc  may be NULL
+ */
 VR_MUST_USE
 int vr_store_rollout_note(struct vr_tx *tx, const char *id, const char *step, const char *host,
                           const char *proc, const char *message, struct vr_wall now,

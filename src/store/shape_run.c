@@ -283,6 +283,11 @@ static const struct vr_shape placed = {
         "g.text") " FROM build_logs g WHERE g.build_id = k.build_id ORDER BY g.at DESC LIMIT 1) "  \
                   "END"
 
+/* What the uptests of the proc that failed said. */
+#define ERROR_TESTS                                                                                \
+    "CASE WHEN k.error_step = 'test' THEN (SELECT p.test_json FROM procs p WHERE p.rollout_id ="   \
+    " k.id AND p.name = k.error_proc ORDER BY p.id DESC LIMIT 1) END"
+
 /* What to type next, to see more of it. */
 #define ERROR_NEXT                                                                                 \
     "CASE WHEN k.error_proc <> '' AND k.error_step IN ('start', 'test')"                           \
@@ -295,11 +300,13 @@ static const struct vr_shape placed = {
     " WHEN k.error_step = 'route' THEN 'vr pool list'"                                             \
     " ELSE 'vr rollout show ' || k.id END"
 
-/* Columns: step, host, proc, message, log_tail, next. */
+/* Columns: step, host, proc, message, log_tail, next, testresults. */
 static void write_error(struct vr_buf *out, struct vr_db_rows *rows, int column, struct vr_wall now)
 {
     static const char *const names[] = {
         "{\"step\":", ",\"host\":", ",\"proc\":", ",\"message\":", ",\"log_tail\":", ",\"next\":"};
+
+    struct vr_str tests = vr_db_str(rows, column + (int)VR_COUNT(names));
 
     if (!vr_db_str(rows, column + 3).n) {
         vr_buf_add(out, "null");
@@ -309,6 +316,8 @@ static void write_error(struct vr_buf *out, struct vr_db_rows *rows, int column,
         vr_buf_add(out, names[i]);
         vr_shape_quote(out, vr_db_str(rows, column + i));
     }
+    vr_buf_add(out, ",\"testresults\":");
+    vr_buf_add_n(out, tests.n ? tests.p : "[]", tests.n ? tests.n : 2);
     vr_buf_addc(out, '}');
 }
 
@@ -341,8 +350,9 @@ static const struct vr_shape_field rollout_fields[] = {
     {"steps", .children = &steps, .link = "o.seq"},
     {"procs", .children = &placed, .link = "o.seq"},
     {"error",
-     "k.error_step, k.error_host, k.error_proc, k.error_message, " ERROR_LOG ", " ERROR_NEXT,
-     write_error, .columns = 6},
+     "k.error_step, k.error_host, k.error_proc, k.error_message, " ERROR_LOG ", " ERROR_NEXT
+     ", " ERROR_TESTS,
+     write_error, .columns = 7},
     {"leftovers", "k.leftovers_json", vr_write_json},
     {"warnings", "k.warnings_json", vr_write_json},
     {"created", "k.created_us", vr_write_utc},

@@ -159,8 +159,8 @@ static void add_warnings(struct plan *plan, const struct vr_swarm_row *before)
     if (now->id && now->pool_id && now->pool_id != next->pool_id)
         warn(plan, vr_strf("it leaves its pool%s%s", before->pool ? " " : "",
                            before->pool ? before->pool : ""));
-    if (next->pool_id && next->pool_id != now->pool_id && plan->snap.swarm.pool)
-        warn(plan, vr_strf("pool %s will be taken", plan->snap.swarm.pool));
+    if (now->id && next->pool_id && next->pool_id != now->pool_id && plan->snap.swarm.pool)
+        warn(plan, vr_strf("it joins pool %s", plan->snap.swarm.pool));
     if (now->id && now->squad_id != next->squad_id)
         warn(plan, vr_strf("it moves to squad %s", plan->snap.swarm.squad_name));
 }
@@ -172,6 +172,8 @@ static int write_document(struct vr_tx *tx, struct plan *plan, const struct vr_s
     const struct vr_swarm_row *swarm = &plan->snap.swarm;
     vr_auto_free char *name =
         vr_label_swarm_short(swarm->app_name, next->tag, next->config_name, next->proc_name);
+    vr_auto_free char *plain =
+        vr_label_swarm_cli(swarm->app_name, next->config_name, next->proc_name);
     vr_auto_free char *uri = vr_ref_uri(VR_RES_SWARMS, swarm->id);
     json_t *doc;
     const char *build;
@@ -180,8 +182,9 @@ static int write_document(struct vr_tx *tx, struct plan *plan, const struct vr_s
     if (r < 0)
         return r;
     add_warnings(plan, before);
-    doc = json_pack("{s:s, s:s, s:s, s:s, s:s?, s:b}", "swarm", uri, "shortname", name, "kind",
-                    next->kind, "build", build, "pool", swarm->pool, "changes", has_changes(plan));
+    doc = json_pack("{s:s, s:s, s:s, s:s, s:s, s:s?, s:b}", "swarm", uri, "swarm_name", plain,
+                    "shortname", name, "kind", next->kind, "build", build, "pool", swarm->pool,
+                    "changes", has_changes(plan));
     vr_json_set(doc, "version",
                 pair_of(vr_json_str_or_null(now->id ? now->tag : NULL), json_string(next->tag)));
     vr_json_set(doc, "size",

@@ -19,8 +19,9 @@
 
 #include <inttypes.h>
 
-#define SIZE_MAX_PROCS  10000
-#define RELEASES_LISTED 200 /* done rollouts that are looked through */
+#define SIZE_MAX_PROCS   10000
+#define DEFAULT_BALANCER "default"
+#define RELEASES_LISTED  200 /* done rollouts that are looked through */
 
 /* ------------------------------------------------------------------ fields with rules */
 
@@ -194,6 +195,19 @@ static int join_app(struct vr_write *w, struct vr_swarm_row *swarm, struct vr_er
     return r;
 }
 
+/* A pool without a balancer is meant for the one that `vr up` makes. */
+static int take_default_balancer(struct vr_write *w, struct vr_swarm_row *swarm, struct vr_err *err)
+{
+    VR_ROW(balancer) balancer = {0};
+    int r = vr_store_balancer_find(w->tx, DEFAULT_BALANCER, &balancer, err);
+
+    if (r == -VR_NOT_FOUND)
+        return vr_fail(err, VR_INVALID, "pool '%s' needs a balancer: name one", swarm->pool);
+    if (r == 0)
+        swarm->balancer_id = balancer.id;
+    return r;
+}
+
 static int check(struct vr_write *w, void *row, const json_t *body, struct vr_err *err)
 {
     struct vr_swarm_row *swarm = row;
@@ -212,7 +226,9 @@ static int check(struct vr_write *w, void *row, const json_t *body, struct vr_er
         return r;
     w->field = "balancer";
     if (swarm->pool && !swarm->balancer_id)
-        return vr_fail(err, VR_INVALID, "pool '%s' needs a balancer: name one", swarm->pool);
+        r = take_default_balancer(w, swarm, err);
+    if (r < 0)
+        return r;
     w->field = NULL;
     return swarm->pool ? check_owner(w, swarm, err) : 0;
 }
