@@ -9,6 +9,7 @@
 #include "net/http_client.h"
 #include "sys/fs.h"
 
+#include <arpa/inet.h>
 #include <ctype.h>
 #include <stddef.h>
 #include <stdio.h>
@@ -77,6 +78,16 @@ static int set_roles(struct vr_agent_config *c, const char *value, struct vr_err
     return 0;
 }
 
+static int set_flag(bool *flag, const char *value, struct vr_err *err)
+{
+    bool on = vr_streq(value, "true") || vr_streq(value, "1");
+
+    if (!on && !vr_streq(value, "false") && !vr_streq(value, "0"))
+        return vr_fail(err, VR_INVALID, "'%s' is neither true nor false", value);
+    *flag = on;
+    return 0;
+}
+
 static int set(struct vr_agent_config *c, const struct option *o, const char *value,
                struct vr_err *err)
 {
@@ -85,8 +96,9 @@ static int set(struct vr_agent_config *c, const struct option *o, const char *va
 
     switch (o->kind) {
     case TEXT:
+        value = *value ? value : o->fallback; /* an empty value is none */
         free(*text_at(c, o));
-        *text_at(c, o) = *value ? vr_strdup(value) : NULL;
+        *text_at(c, o) = value ? vr_strdup(value) : NULL;
         break;
     case SIZE:
         r = vr_parse_bytes(vr_str(value), number, err);
@@ -95,7 +107,7 @@ static int set(struct vr_agent_config *c, const struct option *o, const char *va
         r = vr_parse_i64(vr_str(value), 0, UINT32_MAX, number, err);
         break;
     case FLAG:
-        *(bool *)((char *)c + o->at) = vr_streq(value, "true") || vr_streq(value, "1");
+        r = set_flag((bool *)((char *)c + o->at), value, err);
         break;
     case ROLES:
         r = set_roles(c, value, err);
@@ -211,12 +223,12 @@ static int read_flags(struct vr_agent_config *c, int argc, char **argv, const ch
             return vr_fail(err, VR_INVALID, "unknown argument '%s'", word);
         word += 2;
         n = value ? (size_t)(value - word) : strlen(word);
-        if (!strncmp(word, "help", n)) {
+        if (!strcmp(word, "help")) {
             print_help();
             return 1;
         }
         o = find_option(word, n);
-        if (!o && strncmp(word, "config", n) != 0)
+        if (!o && (n != strlen("config") || strncmp(word, "config", n) != 0))
             return vr_fail(err, VR_INVALID, "unknown option '--%.*s'", (int)n, word);
         if (!value && o && o->kind == FLAG)
             value = "true";
@@ -255,6 +267,13 @@ static char *beside(const char *const *candidates)
     return NULL;
 }
 
+static bool is_ip(const char *text)
+{
+    struct in6_addr any;
+
+    return inet_pton(AF_INET, text, &any) == 1 || inet_pton(AF_INET6, text, &any) == 1;
+}
+
 static int fill_in(struct vr_agent_config *c, struct vr_err *err)
 {
     static const char *const shims[] = {"vr-shim", "../libexec/velociraptor/vr-shim",
@@ -280,6 +299,8 @@ static int fill_in(struct vr_agent_config *c, struct vr_err *err)
         return vr_fail(err, VR_DENIED,
                        "server '%s' is plain HTTP to another host: use https, or --insecure",
                        c->server);
+    if (!is_ip(c->address))
+        return vr_fail(err, VR_INVALID, "option 'address': '%s' is not an IP address", c->address);
     return vr_name_check(VR_NAME_HOST, c->name, err);
 }
 

@@ -328,9 +328,23 @@ void vr_jobs_apply(struct vr_jobs *jobs, const json_t *list)
     }
 }
 
+/* As much of the log as a report takes, cut between characters: the server counts bytes as we do.
+ */
+static size_t piece_of(const struct vr_buf *log)
+{
+    size_t n = log->len;
+
+    if (n <= VR_JOBS_LOG_BYTES)
+        return n;
+    n = VR_JOBS_LOG_BYTES;
+    while (n > VR_JOBS_LOG_BYTES - 4 && ((unsigned char)log->p[n] & 0xc0) == 0x80)
+        n--;
+    return n;
+}
+
 static json_t *report_one(struct job *j)
 {
-    size_t n = j->log.len < VR_JOBS_LOG_BYTES ? j->log.len : VR_JOBS_LOG_BYTES;
+    size_t n = piece_of(&j->log);
     /* A job is over only once its whole log is told. */
     bool is_last = n == j->log.len;
     json_t *out =

@@ -189,6 +189,8 @@ static void enrolled(void *arg, int r, struct vr_http_result *result, const stru
     l->token = vr_strdup(token);
     l->cluster = vr_strdup(cluster);
     l->retry_ms = 0;
+    l->is_current = false; /* another database may have the same rev of another state */
+    l->rev = -1;
     save_identity(l);
     vr_info(&l->log, "enrolled at %s as '%s'", l->agent->config.server, l->agent->config.name);
     poll_desired(l);
@@ -400,18 +402,34 @@ static json_t *compose(struct vr_link *l, bool full)
     return doc;
 }
 
-static void report_failed(struct vr_link *l, int status)
+static void report_failed(struct vr_link *l)
 {
     l->full = true;
     vr_jobs_reported(l->agent->jobs, false);
-    if (status == 409) {
-        vr_info(&l->log, "this host was taken back: asking what it should run now");
-        l->is_current = false;
-        l->rev = -1;
-        poll_desired(l);
+    vr_timer_arm(l->report_timer, next_retry_ms(l));
+}
+
+/*
+ * The host was taken back in a new session. Its desired state may have come already, while the
+ * report was under way: then nothing else is to come, and the report is made again at once.
+ */
+static void refused(struct vr_link *l, const struct vr_http_result *result)
+{
+    vr_auto_json json_t *doc = NULL;
+    int64_t session = -1;
+
+    if (vr_json_parse_object(vr_str(result->body), VR_JSON_BYTES, &doc, NULL) == 0)
+        session = json_integer_value(json_object_get(doc, "session"));
+    l->full = true;
+    vr_jobs_reported(l->agent->jobs, false);
+    if (l->is_current && session == l->session) {
+        vr_timer_arm(l->report_timer, VR_LINK_COALESCE_MS);
         return;
     }
-    vr_timer_arm(l->report_timer, next_retry_ms(l));
+    vr_info(&l->log, "this host was taken back: asking what it should run now");
+    l->is_current = false;
+    l->rev = -1;
+    poll_desired(l);
 }
 
 static void reported(void *arg, int r, struct vr_http_result *result, const struct vr_err *err)
@@ -421,18 +439,22 @@ static void reported(void *arg, int r, struct vr_http_result *result, const stru
 
     l->reporting = false;
     if (r < 0) {
-        report_failed(l, 0);
+        report_failed(l);
         return;
     }
     if (result->status == 401) {
-        report_failed(l, 401);
+        report_failed(l);
         forget_token(l);
+        return;
+    }
+    if (result->status == 409) {
+        refused(l, result);
         return;
     }
     if (result->status != 200) {
         describe_answer(result, why, sizeof(why));
         vr_warn(&l->log, "report: %s", why);
-        report_failed(l, result->status);
+        report_failed(l);
         return;
     }
     vr_jobs_reported(l->agent->jobs, true);
@@ -456,7 +478,7 @@ static void send_report(void *arg)
     body = vr_json_dump(doc);
     if (call(l, "POST", "report", body, 10000, reported, &err) < 0) {
         vr_error(&l->log, "report: %s", err.msg);
-        report_failed(l, 0);
+        report_failed(l);
         return;
     }
     l->reporting = true;

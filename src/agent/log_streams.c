@@ -26,7 +26,7 @@ struct stream {
     char *id, *path;
     int fd;
     off_t at;
-    bool follow, over;
+    bool follow, over, appeared;
     struct vr_timer *timer;
     struct vr_http_transfer *transfer;
 };
@@ -106,6 +106,7 @@ static void post(struct stream *s, const char *bytes, size_t n, bool is_last)
 
     if (is_last)
         s->over = true;
+    s->appeared = true;
     if (vr_http_loop_start(agent->http, &call, sent, s, &s->transfer, NULL) < 0)
         s->over = true;
 }
@@ -133,10 +134,12 @@ static void look(void *arg)
         vr_timer_arm(s->timer, 0);
         return;
     }
-    if (s->follow)
-        vr_timer_arm(s->timer, VR_LOG_STREAM_LOOK_MS);
-    else
+    if (!s->follow)
         post(s, "", 0, true);
+    else if (!s->appeared) /* of a silent proc: the server must know that we are there */
+        post(s, "", 0, false);
+    else
+        vr_timer_arm(s->timer, VR_LOG_STREAM_LOOK_MS);
 }
 
 static void forget(struct stream *s)

@@ -67,17 +67,20 @@ int vr_saved_read(const char *dir, const char *name, const struct vr_log *log, j
     vr_auto_free char *path = vr_strf("%s/%s", dir, name);
     vr_auto_free char *aside = vr_strf("%s.damaged", path);
     vr_auto_free char *raw = NULL;
+    struct vr_err why;
     size_t n = 0;
     int r;
 
     r = vr_fs_read(path, VR_SAVED_BYTES, &raw, &n, err);
     if (r < 0)
         return r;
-    r = unseal(dir, raw, n, out, err);
+    r = unseal(dir, raw, n, out, &why);
+    if (r < 0 && r != -VR_PARSE)
+        return vr_fail(err, why.code, "'%s': %s", path, why.msg);
     if (r < 0) {
         vr_error(log,
                  "'%s' is damaged (%s): set aside as '%s', rebuilt from what runs and the server",
-                 path, err ? err->msg : "", aside);
+                 path, why.msg, aside);
         vr_ignore(rename(path, aside), "it is replaced by the next write");
         return vr_fail(err, VR_PARSE, "'%s' is damaged", path);
     }

@@ -37,7 +37,8 @@ struct vr_slug_wait {
     gid_t gid;
     vr_slugs_fn fn; /* NULL: called off */
     void *arg;
-    bool told; /* of the fetch that just ended */
+    bool told;   /* of the fetch that just ended */
+    bool *ended; /* set when it is freed, for who is still in the call that made it; or NULL */
     struct vr_task *copier;
     struct vr_mount_copy copy;
 };
@@ -81,6 +82,8 @@ static void end_wait(struct vr_slug_wait *w, const char *path, const char *step,
     vr_slugs_fn fn = w->fn;
     void *arg = w->arg;
 
+    if (w->ended)
+        *w->ended = true;
     unlink_wait(w);
     w->copier = vr_task_free(w->copier);
     vr_mount_copy_fini(&w->copy);
@@ -287,6 +290,7 @@ void vr_slugs_prepare(struct vr_slugs *s, const char *sha256, uid_t uid, gid_t g
 {
     struct vr_slug_wait *w;
     struct vr_err err;
+    bool ended = false;
     size_t n = 0;
 
     *out = NULL;
@@ -303,15 +307,12 @@ void vr_slugs_prepare(struct vr_slugs *s, const char *sha256, uid_t uid, gid_t g
         .all = s, .next = s->waits, .uid = uid, .gid = gid, .fn = fn, .arg = arg};
     memcpy(w->sha256, sha256, sizeof(w->sha256) - 1);
     s->waits = w;
+    w->ended = &ended;
+    advance(w); /* may call fn, which finds *out as after the call: NULL */
+    if (ended)
+        return;
+    w->ended = NULL;
     *out = w;
-    /* When it is ready at once, fn runs now and must find *out as after the call: NULL. */
-    if (vr_blob_has(s->blobs, sha256) || vr_mount_is_mounted(s->mounts, sha256))
-        *out = NULL;
-    advance(w);
-    if (!*out)
-        for (struct vr_slug_wait *left = s->waits; left; left = left->next)
-            if (left == w)
-                *out = w;
 }
 
 void vr_slugs_cancel(struct vr_slug_wait *w)

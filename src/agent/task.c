@@ -15,6 +15,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#define PIPE_BYTES 65536 /* what a pipe holds unless it is told otherwise */
+
 struct vr_task {
     uv_loop_t *loop;
     struct vr_child child;
@@ -114,6 +116,23 @@ static void output_ready(void *arg)
     give_lines(t);
 }
 
+/* A grandchild may hold the pipe and write on: no more than a pipe holds is taken of it. */
+static void read_rest(struct vr_task *t)
+{
+    char chunk[65536];
+
+    for (size_t left = PIPE_BYTES; t->out >= 0 && left > 0;) {
+        ssize_t n = read(t->out, chunk, left < sizeof(chunk) ? left : sizeof(chunk));
+
+        if (n <= 0)
+            break;
+        vr_buf_add_n(&t->line, chunk, (size_t)n);
+        left -= (size_t)n;
+    }
+    if (t->line.over)
+        vr_buf_clear(&t->line);
+}
+
 static void child_ended(void *arg)
 {
     struct vr_task *t = arg;
@@ -122,15 +141,7 @@ static void child_ended(void *arg)
         return;
     t->end_watch = vr_watch_free(t->end_watch);
     close_input(t);
-    /* A grandchild may hold the pipe: what is there now is all that counts. */
-    while (t->out >= 0) {
-        char chunk[65536];
-        ssize_t n = read(t->out, chunk, sizeof(chunk));
-
-        if (n <= 0)
-            break;
-        vr_buf_add_n(&t->line, chunk, (size_t)n);
-    }
+    read_rest(t);
     give_lines(t);
     t->ended = true; /* only now: a callback above may have freed the task */
     t->out_watch = vr_watch_free(t->out_watch);
