@@ -66,6 +66,8 @@ static int read_file(struct vr_server_config *c, const char *path, struct vr_err
         r = vr_yaml_parse((struct vr_str){raw, n}, &doc, err);
     if (r < 0)
         return vr_fail_in(err, r, "'%s'", path);
+    if (doc && !json_is_object(doc) && !json_is_null(doc))
+        return vr_fail(err, VR_INVALID, "'%s' is not a mapping", path);
     for (size_t i = 0; i < VR_COUNT(options); i++) {
         char key[64];
         const json_t *value;
@@ -78,10 +80,10 @@ static int read_file(struct vr_server_config *c, const char *path, struct vr_err
             set(c, &options[i], json_string_value(value));
     }
     balancers = json_object_get(doc, "balancers");
-    if (balancers && !json_is_object(balancers))
+    if (balancers && !json_is_object(balancers) && !json_is_null(balancers))
         return vr_fail(err, VR_INVALID, "'%s': balancers is not a mapping", path);
     json_decref(c->balancers);
-    c->balancers = json_incref(balancers);
+    c->balancers = json_is_object(balancers) ? json_incref(balancers) : NULL;
     return 0;
 }
 

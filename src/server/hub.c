@@ -182,15 +182,24 @@ void vr_hub_wait(struct vr_hub *hub, struct vr_http_req *req, int64_t host_id, i
                  struct vr_http_resp *at_timeout, vr_hub_look_fn look, void *data,
                  void (*release)(void *data))
 {
-    struct wait *w = vr_alloc(sizeof(*w));
+    struct vr_http_resp *now = look(hub->server, data);
+    struct wait *w;
 
+    if (now) {
+        vr_http_answer(req, now);
+        vr_http_resp_free(at_timeout);
+        if (release)
+            release(data);
+        return;
+    }
+    w = vr_alloc(sizeof(*w));
     *w = (struct wait){.host_id = host_id, .look = look, .data = data, .release = release};
     w->pending = vr_http_suspend(req, timeout_ms, at_timeout);
     if (!w->pending) {
         free_wait(w);
         return;
     }
-    w->due = true; /* the hub looks at once: nothing that came meanwhile is missed */
+    w->due = true; /* the hub looks again: nothing that came meanwhile is missed */
     pthread_mutex_lock(&hub->lock);
     if (hub->wait_count < VR_HUB_WAITS_MAX) {
         w->next = hub->waits;

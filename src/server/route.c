@@ -148,6 +148,7 @@ static bool redirect(struct vr_http_req *req)
 
     if (vr_str_has_suffix(path, "/") || !vr_streq(vr_http_req_method(req), "GET"))
         return false;
+    path += strspn(path, "/") - 1; /* two would be the name of another host */
     to = vr_strf("%s/%s%s", path, *query ? "?" : "", query);
     resp = vr_http_resp_new(301);
     vr_http_resp_header(resp, "Location", to);
