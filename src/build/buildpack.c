@@ -201,9 +201,10 @@ static bool has_script(const struct vr_buildpack *bp, const char *script)
 }
 
 static int run_script(struct vr_worker *worker, const struct vr_buildpack *bp,
-                      const struct vr_buildpack_dirs *dirs, struct vr_worker_task *task,
+                      const struct vr_buildpack_dirs *dirs, const struct vr_worker_task *task,
                       struct vr_worker_result *out, struct vr_err *err)
 {
+    struct vr_worker_task sandboxed = *task;
     struct vr_sandbox sandbox = {
         .root = dirs->root,
         .mounts = {{dirs->app, "/app", false},
@@ -217,10 +218,10 @@ static int run_script(struct vr_worker *worker, const struct vr_buildpack *bp,
 
     memcpy(env, base_env, sizeof(base_env));
     vr_worker_add_proxies(env, VR_COUNT(base_env), VR_COUNT(env));
-    task->sandbox = &sandbox;
-    task->env = env;
-    task->cwd = "/app";
-    return vr_worker_run(worker, task, out, err);
+    sandboxed.sandbox = &sandbox;
+    sandboxed.env = env;
+    sandboxed.cwd = "/app";
+    return vr_worker_run(worker, &sandboxed, out, err);
 }
 
 int vr_buildpack_detect(struct vr_worker *worker, const struct vr_buildpack *bp,

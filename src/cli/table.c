@@ -68,14 +68,14 @@ void vr_table_addf(struct vr_table *t, const char *fmt, ...)
 
 size_t vr_table_rows(const struct vr_table *t)
 {
-    return t->count / t->columns;
+    return t->columns ? t->count / t->columns : 0;
 }
 
 static void find_widths(const struct vr_table *t, size_t *widths)
 {
     for (size_t c = 0; c < t->columns; c++)
         widths[c] = vr_text_columns(t->titles[c]);
-    for (size_t i = 0; i < t->count; i++) {
+    for (size_t i = 0; i < t->count && t->columns; i++) {
         size_t n = vr_text_columns(t->cells[i]);
 
         if (n > widths[i % t->columns])
