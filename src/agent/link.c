@@ -30,6 +30,7 @@
 #include <string.h>
 
 #define SAVE_AFTER_MS    100
+#define ALONE_AFTER_MS   10000 /* without a server balancers get what it said last */
 #define COLLECT_MS       60000
 #define JOIN_TOKEN_BYTES 4096
 
@@ -48,6 +49,7 @@ struct vr_link {
     int64_t retry_ms;
     int64_t last_usage_ns, reported_ns;
     struct vr_timer *poll_timer, *report_timer, *beat_timer, *save_timer, *collect_timer;
+    struct vr_timer *alone_timer; /* how long the server may be silent after our start */
 };
 
 static void poll_desired(void *arg);
@@ -273,6 +275,18 @@ static void collect(void *arg)
     if (l->is_current)
         vr_slugs_collect(l->agent->slugs, json_object_get(l->desired, "blobs_keep"));
     vr_timer_arm(l->collect_timer, COLLECT_MS);
+}
+
+/*
+ * The saved state may be a little older than what a balancer, which outlived us, serves already:
+ * its members may have stopped since. So the server is given time to say how it is now.
+ */
+static void go_alone(void *arg)
+{
+    struct vr_link *l = arg;
+
+    if (!l->is_current)
+        vr_balancers_apply(l->agent->balancers, json_object_get(l->desired, "balancers"));
 }
 
 static void act_on(struct vr_link *l, json_t *doc)
@@ -527,6 +541,7 @@ int vr_link_new(struct vr_agent *agent, struct vr_link **out, struct vr_err *err
     l->report_timer = vr_timer_new(&agent->loop, send_report, l);
     l->beat_timer = vr_timer_new(&agent->loop, beat, l);
     l->save_timer = vr_timer_new(&agent->loop, save_desired, l);
+    l->alone_timer = vr_timer_new(&agent->loop, go_alone, l);
     l->collect_timer = vr_timer_new(&agent->loop, collect, l);
     *out = l;
     return 0;
@@ -540,6 +555,7 @@ struct vr_link *vr_link_free(struct vr_link *l)
     l->report_timer = vr_timer_free(l->report_timer);
     l->beat_timer = vr_timer_free(l->beat_timer);
     l->save_timer = vr_timer_free(l->save_timer);
+    l->alone_timer = vr_timer_free(l->alone_timer);
     l->collect_timer = vr_timer_free(l->collect_timer);
     json_decref(l->desired);
     free(l->token);
@@ -555,7 +571,7 @@ void vr_link_start(struct vr_link *l)
     /* Procs come up without the server, from what it last said; secrets come from there too. */
     if (l->desired) {
         vr_procs_apply(a->procs, json_object_get(l->desired, "procs"), false);
-        vr_balancers_apply(a->balancers, json_object_get(l->desired, "balancers"));
+        vr_timer_arm(l->alone_timer, ALONE_AFTER_MS);
     }
     poll_desired(l);
     vr_timer_arm(l->beat_timer, VR_LINK_HEARTBEAT_MS);
