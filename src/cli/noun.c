@@ -239,8 +239,12 @@ static int yaml_value(const char *file, json_t **out, struct vr_err *err)
     if (r < 0)
         return vr_fail_in(err, r, "%s", file);
     r = vr_yaml_parse(vr_str(text), &value, err);
-    if (r < 0)
-        return vr_fail_in(err, r, "%s", file);
+    if (r < 0) {
+        vr_ignore(vr_fail_in(err, r, "%s", file), "what matters to the caller is that it is wrong");
+        if (err)
+            err->code = VR_INVALID;
+        return -VR_INVALID;
+    }
     if (!json_is_object(value) && !json_is_null(value))
         return vr_fail(err, VR_INVALID, "%s: not a mapping of keys to values", file);
     *out = json_string(text);

@@ -133,8 +133,8 @@ static const struct vr_column balancer_columns[] = {
 static const struct vr_column pool_columns[] = {
     {"NAME", "name"},
     {"BALANCER", "balancer"},
-    {"SWARM", "swarm"},
-    {"NODES", "members.#"},
+    {"SWARM", "swarm_name"},
+    {"NODES", "nodes"},
 };
 
 static const struct vr_column user_columns[] = {

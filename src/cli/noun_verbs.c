@@ -159,6 +159,23 @@ int vr_cli_noun_list_run(struct vr_cli *cli, const void *opts, int argc, char **
     return print_table(cli, noun, list, err);
 }
 
+/* A list of objects: their names, a line each, or else all of them. Given. */
+static char *lines_of(const json_t *list)
+{
+    vr_auto_buf struct vr_buf text = VR_BUF(VR_OUT_BYTES);
+    const json_t *item;
+    size_t i;
+
+    json_array_foreach (list, i, item) {
+        vr_auto_free char *name = vr_cli_noun_cell(item, "name");
+
+        if (!*name)
+            return vr_yaml_dump(list);
+        vr_buf_addf(&text, "%s\n", name);
+    }
+    return vr_strdup(vr_buf_text(&text));
+}
+
 /* `key  value`, and a text of several lines indented below its key. */
 static void add_field(struct vr_buf *out, const char *key, const json_t *value)
 {
@@ -169,6 +186,8 @@ static void add_field(struct vr_buf *out, const char *key, const json_t *value)
     json_object_set(wrap, "v", (json_t *)value);
     if (json_is_object(value) && json_object_size(value))
         text = vr_yaml_dump(value);
+    else if (json_is_object(json_array_get(value, 0)))
+        text = lines_of(value);
     else
         text = vr_cli_noun_cell(wrap, "v");
     n = strlen(text);
@@ -401,6 +420,21 @@ static int patch(struct vr_cli *cli, struct vr_api *api, const struct vr_cli_nou
     return r;
 }
 
+/* The server ignores what it does not know; a person who misspelt a field wants to hear of it. */
+static int check_known(const struct vr_cli_noun *noun, const json_t *object, const json_t *body,
+                       struct vr_err *err)
+{
+    const char *key;
+    json_t *value;
+
+    json_object_foreach ((json_t *)body, key, value) {
+        if (!vr_cli_noun_field(noun, key) && !json_object_get(object, key) &&
+            !json_object_get(json_object_get(object, "policy"), key))
+            return vr_fail(err, VR_INVALID, "%ss have no field '%s'", noun->name, key);
+    }
+    return 0;
+}
+
 int vr_cli_noun_set_run(struct vr_cli *cli, const void *opts, int argc, char **argv,
                         struct vr_err *err)
 {
@@ -422,10 +456,15 @@ int vr_cli_noun_set_run(struct vr_cli *cli, const void *opts, int argc, char **a
     if (!json_object_size(body) && !v->env.count && !v->unset_env.count)
         return vr_fail(err, VR_INVALID, "nothing to set; see: vr %s set --help", noun->name);
     r = select_objects(cli, api, v, 1, argv, &list, err);
-    if (r >= 0 && vr_cli_noun_is_swarm(noun))
+    for (i = 0; i < json_array_size(list) && r >= 0; i++)
+        r = check_known(noun, json_array_get(list, i), body, err);
+    if (r < 0)
+        return r;
+    if (vr_cli_noun_is_swarm(noun)) {
         r = vr_swarms_confirm(&cli->out, list, v->yes, "Change", err);
-    if (r <= 0)
-        return r < 0 || !vr_cli_noun_is_swarm(noun) ? r : VR_EXIT_FAILED;
+        if (r <= 0)
+            return r < 0 ? r : VR_EXIT_FAILED;
+    }
     json_array_foreach (list, i, object) {
         r = patch(cli, api, v, object, body, err);
         if (r < 0)
@@ -473,8 +512,10 @@ int vr_cli_noun_rm_run(struct vr_cli *cli, const void *opts, int argc, char **ar
         r = vr_json_get_str(object, "resource_uri", &uri, err);
         if (r >= 0)
             r = vr_api_send(api, "DELETE", uri, NULL, NULL, err);
+        if (r == -VR_EXISTS && vr_cli_noun_is_swarm(noun))
+            vr_say(&cli->out, "Stop its procs first: vr scale %s 0 --wait", label);
         if (r < 0)
-            return vr_fail_in(err, r, "%s %s", noun->name, label);
+            return r;
         vr_say(&cli->out, "%s %s removed", noun->name, label);
     }
     return 0;

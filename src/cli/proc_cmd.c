@@ -76,6 +76,18 @@ static int run_ps(struct vr_cli *cli, const void *opts, int argc, char **argv, s
     return vr_out_flush(&text, err);
 }
 
+static const char *participle(const char *action)
+{
+    static const char *const words[][2] = {
+        {"start", "started"}, {"stop", "stopped"}, {"restart", "restarted"}, {"rm", "removed"}};
+
+    for (size_t i = 0; i < VR_COUNT(words); i++) {
+        if (!strcmp(words[i][0], action))
+            return words[i][1];
+    }
+    return action;
+}
+
 static int act_on_one(struct vr_cli *cli, struct vr_api *api, const json_t *proc,
                       const char *action, bool wait, struct vr_err *err)
 {
@@ -94,9 +106,12 @@ static int act_on_one(struct vr_cli *cli, struct vr_api *api, const json_t *proc
     if (r < 0)
         return vr_fail_in(err, r, "proc %s", id);
     state = answer ? vr_cli_noun_cell(answer, "statename") : NULL;
-    vr_say(&cli->out, "%s proc %s of %s%s%s%s", action, id, swarm,
-           vr_str_is_empty(state) ? "" : " (", vr_str_is_empty(state) ? "" : state,
-           vr_str_is_empty(state) ? "" : ")");
+    vr_say(&cli->out, "proc %s of %s %s %s%s%s%s", id, swarm, wait ? "was" : "will be",
+           participle(action),
+           vr_str_is_empty(state) ? ""
+           : wait                 ? " ("
+                                  : " (now ",
+           vr_str_is_empty(state) ? "" : state, vr_str_is_empty(state) ? "" : ")");
     return 0;
 }
 

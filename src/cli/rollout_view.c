@@ -154,6 +154,12 @@ static enum mark mark_of_step(const json_t *rollout, const json_t *step, const c
     return *text_of(step, "ended") ? MARK_DONE : MARK_ACTIVE;
 }
 
+/* Procs without a pool are admitted too: they count as serving. */
+static bool is_in_pool(const json_t *rollout, const json_t *proc)
+{
+    return json_is_true(json_object_get(proc, "admitted")) && *text_of(rollout, "pool");
+}
+
 static void add_procs(struct vr_buf *out, const json_t *rollout, const struct vr_view_style *s)
 {
     const json_t *proc;
@@ -172,7 +178,7 @@ static void add_procs(struct vr_buf *out, const json_t *rollout, const struct vr
         }
         text = vr_strf("%s:%" JSON_INTEGER_FORMAT "  %-9s %-8s %s  %s", text_of(proc, "host"),
                        json_integer_value(json_object_get(proc, "port")), actual, tested,
-                       admitted ? "in pool" : "       ", text_of(proc, "message"));
+                       is_in_pool(rollout, proc) ? "in pool" : "       ", text_of(proc, "message"));
         add_line(out, s, 6, failed ? MARK_FAILED : admitted ? MARK_DONE : MARK_ACTIVE, text);
     }
 }
@@ -292,7 +298,7 @@ static const json_t *find_proc(const json_t *rollout, json_int_t id)
 }
 
 /* What is said of a proc; it is news when this changes. Given. */
-static char *proc_text(const json_t *proc)
+static char *proc_text(const json_t *rollout, const json_t *proc)
 {
     const char *tested = text_of(proc, "tested");
 
@@ -301,7 +307,7 @@ static char *proc_text(const json_t *proc)
                    !strcmp(tested, "passed")   ? ", tests passed"
                    : !strcmp(tested, "failed") ? ", tests failed"
                                                : "",
-                   json_is_true(json_object_get(proc, "admitted")) ? ", in pool" : "",
+                   is_in_pool(rollout, proc) ? ", in pool" : "",
                    *text_of(proc, "message") ? ": " : "", text_of(proc, "message"));
 }
 
@@ -313,8 +319,8 @@ static void proc_changes(struct vr_buf *out, const json_t *before, const json_t 
 
     json_array_foreach (json_object_get(after, "procs"), i, proc) {
         const json_t *old = find_proc(before, json_integer_value(json_object_get(proc, "proc_id")));
-        vr_auto_free char *was = old ? proc_text(old) : NULL;
-        vr_auto_free char *is = proc_text(proc);
+        vr_auto_free char *was = old ? proc_text(after, old) : NULL;
+        vr_auto_free char *is = proc_text(after, proc);
 
         if (vr_streq(was, is))
             continue;
@@ -330,7 +336,8 @@ void vr_rollout_changes(struct vr_buf *out, const json_t *before, const json_t *
     size_t i = json_array_size(json_object_get(before, "warnings"));
 
     step_changes(out, before, after, prefix, now);
-    proc_changes(out, before, after, prefix, now);
+    if (before || !vr_rollout_is_over(after))
+        proc_changes(out, before, after, prefix, now);
     for (; i < json_array_size(warnings); i++) {
         add_stamp(out, now);
         vr_buf_addf(out, "%swarning  %s\n", prefix, json_string_value(json_array_get(warnings, i)));

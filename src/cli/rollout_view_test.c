@@ -10,7 +10,8 @@
 
 static const char *const active =
     "{\"id\":\"0f12345678\",\"swarm_name\":\"hello-prod-web\",\"kind\":\"dispatch\","
-    "\"state\":\"active\",\"result\":null,\"step\":\"start\",\"tag\":\"v2\",\"size\":2,"
+    "\"pool\":\"hello\",\"state\":\"active\",\"result\":null,\"step\":\"start\",\"tag\":\"v2\","
+    "\"size\":2,"
     "\"created\":\"2026-01-31T12:00:00Z\",\"ended\":null,\"error\":null,\"leftovers\":[],"
     "\"warnings\":[],\"steps\":["
     "{\"step\":\"resolve\",\"started\":\"2026-01-31T12:00:00Z\","

@@ -221,6 +221,12 @@ static const struct vr_shape_field pool_fields[] = {
     {"name", "l.name", vr_write_text},
     {"balancer", "b.name", vr_write_text},
     {"swarm", "'/api/v1/swarms/' || l.swarm_id || '/'", vr_write_text},
+    {"swarm_name",
+     "(SELECT a.name || '-' || s.config_name || '-' || s.proc_name FROM swarms s"
+     " JOIN apps a ON a.id = s.app_id WHERE s.id = l.swarm_id)",
+     vr_write_text},
+    {"nodes", "(SELECT count(*) FROM procs p WHERE p.pool_id = l.id AND p.admitted = 1)",
+     vr_write_int},
     {"generation", "l.generation", vr_write_int},
     {"members", "l.members_json", vr_write_json},
     {"hosts", .children = &pool_hosts, .link = "o.id"},

@@ -266,6 +266,8 @@ static int request(struct vr_write *w, const struct vr_proc_row *proc, const cha
     int64_t secs;
     int r = vr_query_number(w->call, "wait", 0, VR_WRITE_WAIT_SECS, 0, &secs, err);
 
+    if (vr_streq(proc->desired, "stop") && vr_streq(proc->actual, "stopped"))
+        return vr_fail(err, VR_EXISTS, "proc '%s' has ended", proc->name);
     if (r == 0)
         r = vr_json_opt_bool(w->call->body, "force", false, &wish.force, err);
     if (r == 0)
