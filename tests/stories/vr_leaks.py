@@ -91,15 +91,27 @@ def loops(root):
 
 
 def listening(first, last):
-    """Ports of the range that somebody listens on, in the network namespace of this thread."""
-    found = set()
+    """{port: inode} of the range that somebody listens on, in the network namespace of this thread."""
+    found = {}
     for table in ("/proc/thread-self/net/tcp", "/proc/thread-self/net/tcp6"):
         for line in read(table).splitlines()[1:]:
             fields = line.split()
             port = int(fields[1].rpartition(":")[2], 16)
             if fields[3] == "0A" and first <= port <= last:
-                found.add(port)
-    return sorted(found)
+                found[port] = fields[9]
+    return found
+
+
+def has_owner_elsewhere(inode, root):
+    """Whether a process that has nothing to do with the folder holds this socket."""
+    for pid in pids():
+        try:
+            names = [os.readlink(entry.path) for entry in os.scandir(f"/proc/{pid}/fd")]
+        except OSError:
+            continue
+        if f"socket:[{inode}]" in names:
+            return pid not in processes(root)
+    return False
 
 
 def kill_all(root):

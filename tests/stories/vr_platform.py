@@ -222,7 +222,8 @@ class Platform:
                   if pid not in steady]
         found += [f"cgroup {path}" for path in vr_leaks.cgroups(self.root)]
         found += [f"port {port} is listened on"
-                  for port in vr_leaks.listening(self.first_port, self.first_port + self.ports - 1)]
+                  for port, inode in vr_leaks.listening(self.first_port, self.first_port + self.ports - 1).items()
+                  if not vr_leaks.has_owner_elsewhere(inode, self.root)]
         if at_end:
             found += [f"mount {path}" for path in vr_leaks.mounts(self.root)]
             found += [f"loop device {loop}" for loop in vr_leaks.loops(self.root)]
