@@ -261,7 +261,9 @@ static void report_one(struct balancer *b, json_t *out)
 
         if (!one)
             continue;
-        vr_json_set(one, "error", json_string(error ? error : b->error ? b->error : ""));
+        if (!error)
+            error = b->error ? b->error : "";
+        vr_json_set(one, "error", vr_json_text(error, strlen(error)));
         vr_json_push(out, one);
     }
 }
@@ -273,9 +275,9 @@ static void report_error(struct balancer *b, json_t *out)
     json_t *pool;
 
     json_array_foreach (json_object_get(b->want, "pools"), i, pool)
-        vr_json_push(out, json_pack("{s:s, s:O, s:i, s:i, s:[], s:s}", "balancer", b->name, "pool",
+        vr_json_push(out, json_pack("{s:s, s:O, s:i, s:i, s:[], s:o}", "balancer", b->name, "pool",
                                     json_object_get(pool, "name"), "applied", 0, "confirmed", 0,
-                                    "nodes", "error", b->error));
+                                    "nodes", "error", vr_json_text(b->error, strlen(b->error))));
 }
 
 void vr_balancers_report(struct vr_balancers *all, json_t *out, bool full)

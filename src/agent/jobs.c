@@ -56,7 +56,8 @@ static void changed(struct job *j)
 static void fail_job(struct job *j, const char *code, const char *step, const char *message)
 {
     json_decref(j->error);
-    j->error = json_pack("{s:s, s:s, s:s}", "code", code, "step", step, "message", message);
+    j->error = json_pack("{s:s, s:s, s:o}", "code", code, "step", step, "message",
+                         vr_json_text(message, strlen(message)));
     j->state = "failed";
     changed(j);
 }

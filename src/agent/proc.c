@@ -23,6 +23,7 @@
 #include "core/clock.h"
 #include "fmt/env.h"
 #include "fmt/json.h"
+#include "fmt/utf8.h"
 #include "fmt/yaml.h"
 #include "runtime/listen.h"
 #include "runtime/shim_client.h"
@@ -140,6 +141,8 @@ static void set_message(struct vr_proc *p, const char *code, const char *message
 {
     p->code = code;
     snprintf(p->message, sizeof(p->message), "%s", message);
+    /* Cut where a character ends: half a one is no text for a report. */
+    p->message[vr_utf8_valid_bytes(vr_str(p->message))] = '\0';
     changed(p);
 }
 
