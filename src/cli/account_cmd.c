@@ -92,6 +92,7 @@ static int run_login(struct vr_cli *cli, const void *opts, int argc, char **argv
     vr_auto_json json_t *answer = NULL;
     vr_auto_free char *path = vr_config_path();
     const char *token;
+    vr_auto_json json_t *who = NULL;
     int64_t id;
     int r = load_config(cli, argc ? argv[0] : NULL, &config, err);
 
@@ -116,6 +117,9 @@ static int run_login(struct vr_cli *cli, const void *opts, int argc, char **argv
     if (r < 0)
         return r;
     vr_say(&cli->out, "Logged in to %s as %s.", config.url, config.username);
+    if (vr_api_get(api, "/api/v1/whoami/", &who, NULL) == 0 &&
+        json_is_true(json_object_get(who, "must_change_password")))
+        vr_say(&cli->out, "This is the password of the first start; give it your own: vr passwd");
     return 0;
 }
 

@@ -145,6 +145,20 @@ static int fill_who(const struct vr_user_row *user, struct vr_who *out, struct v
     return 0;
 }
 
+typedef int use_fn(struct vr_tx *tx, int64_t id, struct vr_wall now, struct vr_err *err);
+
+/* When a token or a user was last seen, to within the time that the cache answers for them. */
+static void note_use(struct vr_auth *auth, use_fn *use, int64_t id)
+{
+    VR_OWNED(vr_tx_free) struct vr_tx *tx = NULL;
+    int r = vr_store_begin(auth->store, VR_DB_WRITE, &tx, NULL);
+
+    if (r == 0)
+        r = use(tx, id, vr_wall_now(), NULL);
+    if (r == 0)
+        vr_ignore(vr_store_commit(tx, NULL, NULL), "a log-in does not fail for want of its time");
+}
+
 static int user_of_token(struct vr_auth *auth, const char *token, struct vr_who *out,
                          struct vr_err *err)
 {
@@ -160,7 +174,14 @@ static int user_of_token(struct vr_auth *auth, const char *token, struct vr_who 
         return nobody(err);
     if (r == 0)
         r = vr_store_user_find_id(tx, row.user_id, &user, err);
-    return r < 0 ? r : fill_who(&user, out, err);
+    if (r == 0)
+        r = fill_who(&user, out, err);
+    if (r < 0)
+        return r;
+    tx = vr_tx_free(tx);
+    if (row.last_used_us + VR_AUTH_CACHE_SECS * VR_US_PER_S < vr_wall_now().us)
+        note_use(auth, vr_store_token_used, row.id);
+    return 0;
 }
 
 static int user_of_password(struct vr_auth *auth, const char *username, const char *password,
@@ -188,7 +209,10 @@ static int user_of_password(struct vr_auth *auth, const char *username, const ch
     atomic_fetch_sub(&auth->verifying, 1);
     if (r < 0)
         return r;
-    return right ? fill_who(&user, out, err) : nobody(err);
+    r = right ? fill_who(&user, out, err) : nobody(err);
+    if (r == 0)
+        note_use(auth, vr_store_user_logged_in, user.id);
+    return r;
 }
 
 /* A password may begin as tokens do, but hardly has their length and digits as well. */
