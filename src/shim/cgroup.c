@@ -129,6 +129,29 @@ int64_t cgroup_oom_kills(bool v2, const char *path)
     return line_number(text, "oom_kill", 0);
 }
 
+/* Where v2 was unmounted for crun, its folder is a plain one, and so is the file crun left in it.
+ */
+static void remove_one(const char *path)
+{
+    char file[PATH_MAX];
+
+    if (!rmdir(path) || errno != ENOTEMPTY)
+        return;
+    snprintf(file, sizeof(file), "%.*s/cgroup.procs", PATH_MAX - 20, path);
+    if (!unlink(file)) /* not permitted in a real cgroup */
+        rmdir(path);
+}
+
+void cgroup_remove_plain(bool v2, const char *path)
+{
+    char p[PATH_MAX];
+
+    if (v2)
+        return;
+    join_path(p, false, "unified", path, "");
+    remove_one(p);
+}
+
 void cgroup_remove(bool v2, const char *path)
 {
     char p[PATH_MAX];
@@ -145,7 +168,7 @@ void cgroup_remove(bool v2, const char *path)
         if (*e->d_name == '.')
             continue;
         join_path(p, false, e->d_name, path, "");
-        rmdir(p);
+        remove_one(p);
     }
     if (d)
         closedir(d);

@@ -26,4 +26,7 @@ int64_t cgroup_oom_kills(bool v2, const char *path);
 /** Remove what the runtime left of an empty cgroup; a missing one is fine. */
 void cgroup_remove(bool v2, const char *path);
 
+/** Only what crun leaves where v2 is unmounted; the real ones are crun's to remove. */
+void cgroup_remove_plain(bool v2, const char *path);
+
 #endif

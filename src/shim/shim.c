@@ -98,9 +98,13 @@ static void start(struct shim *s)
 /* Delete the generation before; nobody waits for it. */
 static void delete_old(struct shim *s)
 {
+    char path[VR_SHIM_PATH_BYTES + VR_SHIM_ID_BYTES];
+
     if (!s->old_id[0])
         return;
     container_delete(&s->conf, s->old_id);
+    snprintf(path, sizeof(path), "%s/%s", s->conf.cgroup, s->old_id);
+    cgroup_remove_plain(s->v2, path);
     s->old_id[0] = '\0';
 }
 
