@@ -23,6 +23,7 @@ from vr_wait import wait_for
 STARTS = 100
 RESPAWNS = 60
 PEER_RESPAWNS = 5
+SHIM_FILES = ("sock", "lock", "state", "out", "err", "exits", "status", "shim.log")
 IDLE_GAP_SECS = (0.06, 0.12)  # before each start: on a busy host starts are twice as fast
 PROCS = 100
 CLONE_NEWNS = 0x20000
@@ -43,15 +44,14 @@ class Copy:
     def __init__(self, made, proc_id):
         host = made.host
         self.shim = os.path.join(os.path.dirname(os.path.dirname(made.programs.vr)), "libexec/velociraptor/vr-shim")
-        self.dir = os.path.join(host.run_dir, "shims", "bench")
+        self.dir = os.path.join(host.run_dir, "procs", "bench")
         self.proc = os.path.join(host.state_dir, "procs", "bench")
         old, mark = str(proc_id), f"-{proc_id}"
         for base in (os.path.join(host.state_dir, "procs"), os.path.join(host.run_dir, "procs")):
-            shutil.copytree(os.path.join(base, old), os.path.join(base, "bench"), symlinks=True)
-        for name in ("upper", "work", "root"):
-            self.adopt_owner(os.path.join(host.state_dir, "procs", old, name), os.path.join(self.proc, name))
-        os.makedirs(self.dir)
-        conf = read(os.path.join(host.run_dir, "shims", old, "shim.conf"))
+            shutil.copytree(os.path.join(base, old), os.path.join(base, "bench"), symlinks=True,
+                            ignore=shutil.ignore_patterns(*SHIM_FILES))
+            self.adopt_owner(os.path.join(base, old), os.path.join(base, "bench"))
+        conf = read(os.path.join(host.run_dir, "procs", old, "shim.conf"))
         self.conf = self.rename(conf, old).replace(mark + "\n", "-bench\n")
         self.conf = re.sub(r"^(log|restart_window_ms|max_restarts)=.*\n", "", self.conf, flags=re.M)
         self.log = os.path.join(self.dir, "log")
@@ -76,7 +76,7 @@ class Copy:
 
     @staticmethod
     def rename(text, old):
-        return re.sub(rf"/(procs|shims)/{old}\b", r"/\1/bench", text)
+        return re.sub(rf"/procs/{old}\b", "/procs/bench", text)
 
     def times(self, word, after):
         """CLOCK_MONOTONIC of log lines with this word that are younger."""

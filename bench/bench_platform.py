@@ -11,6 +11,7 @@ sys.path.insert(0, os.path.join(HERE, "..", "tests", "stories"))
 sys.path.insert(0, os.path.join(HERE, "..", "tools"))
 
 # pylint: disable=wrong-import-position
+import vr_leaks  # noqa: E402
 from vr_platform import SOURCE, Platform  # noqa: E402
 from vr_wait import wait_for  # noqa: E402
 
@@ -41,9 +42,14 @@ def platform(name, **more):
             print(f"--- {title}\n{text}", file=sys.stderr)
         raise
     finally:
-        made.stop()
-        wait_for("nothing is left", lambda: not made.leaks(at_end=True), 30)
-        made.remove()
+        try:
+            made.stop()
+            wait_for("nothing is left", lambda: not made.leaks(at_end=True), 20)
+        finally:
+            vr_leaks.kill_all(made.root)
+            vr_leaks.remove_cgroups(made.root)
+            vr_leaks.unmount_all(made.root)
+            made.remove()
 
 
 def tiny_files(version):

@@ -82,6 +82,16 @@ def cgroups(root):
     return sorted(found)
 
 
+def hidden_cgroups(root):
+    """Plain folders below the mount point of v2, which crun and shims see unmounted."""
+    if not os.path.ismount(CGROUPS + "/unified"):
+        return []
+    script = f"umount -l {CGROUPS}/unified && ls {CGROUPS}/unified/velociraptor/procs"
+    run = subprocess.run(["unshare", "-m", "sh", "-c", script], capture_output=True, text=True, check=False)
+    marks = [cgroup_marks(folder) for folder in glob.glob(root + "/**/agent", recursive=True) if os.path.isdir(folder)]
+    return [name for name in run.stdout.split() if any(name.startswith(mark) for mark in marks)]
+
+
 def loops(root):
     found = []
     for backing in glob.glob("/sys/block/loop*/loop/backing_file"):
@@ -135,7 +145,10 @@ def unmount_all(root):
 def remove_cgroups(root):
     for path in sorted(cgroups(root), key=len, reverse=True):
         for folder, _, _ in os.walk(path, topdown=False):
-            os.rmdir(folder)
+            try:
+                os.rmdir(folder)
+            except OSError:
+                pass
 
 
 def free_port():

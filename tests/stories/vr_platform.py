@@ -225,6 +225,7 @@ class Platform:
                   for port, inode in vr_leaks.listening(self.first_port, self.first_port + self.ports - 1).items()
                   if not vr_leaks.has_owner_elsewhere(inode, self.root)]
         if at_end:
+            found += [f"folder {name} beneath a hidden mount point" for name in vr_leaks.hidden_cgroups(self.root)]
             found += [f"mount {path}" for path in vr_leaks.mounts(self.root)]
             found += [f"loop device {loop}" for loop in vr_leaks.loops(self.root)]
         else:
