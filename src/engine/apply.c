@@ -83,6 +83,9 @@ static int set_step(struct apply *a, const struct vr_plan_action *act)
     int r = vr_store_rollout_step(a->tx, act->rollout, step_words[act->step], act->deadline,
                                   act->past_return, a->snap->plan.now, a->err);
 
+    if (r == 0 && a->snap->active && vr_streq(a->snap->active->step, "test") &&
+        act->step > VR_STEP_TEST)
+        vr_events_tested(a->tx, a->snap, act->rollout);
     if (r == 0)
         vr_events_rollout(a->tx, a->snap, act->rollout, step_words[act->step], NULL);
     return r;

@@ -62,6 +62,25 @@ static char *cause_of(struct vr_tx *tx, const char *rollout)
                    row.error_proc ? row.error_proc : "", row.error_message);
 }
 
+/* The contract's tags of a failure, by the step that failed. */
+static const char *failure_tags(struct vr_tx *tx, const char *rollout)
+{
+    static const struct {
+        const char *step, *tags;
+    } table[] = {
+        {"build", "[\"build\", \"failed\"]"}, {"start", "[\"deploy\", \"failed\"]"},
+        {"test", "[\"failed\", \"uptest\"]"}, {"route", "[\"route\", \"failed\"]"},
+        {"drain", "[\"route\", \"failed\"]"}, {"stop", "[\"proc\", \"deleted\", \"failed\"]"},
+    };
+    VR_ROW(rollout) row = {0};
+
+    if (vr_store_rollout_find(tx, rollout, &row, NULL) == 0)
+        for (size_t i = 0; i < VR_COUNT(table); i++)
+            if (vr_streq(row.error_step, table[i].step))
+                return table[i].tags;
+    return "[\"swarm\", \"failed\"]";
+}
+
 void vr_events_end(struct vr_tx *tx, const struct vr_snapshot *snap, const char *rollout,
                    const char *result)
 {
@@ -75,12 +94,36 @@ void vr_events_end(struct vr_tx *tx, const struct vr_snapshot *snap, const char 
     } else if (vr_streq(result, "failed")) {
         cause = cause_of(tx, rollout);
         text = vr_strf("Swarm %s aborted", name);
-        tell(tx, snap, rollout, text, cause, "[\"swarm\", \"failed\"]");
+        tell(tx, snap, rollout, text, cause, failure_tags(tx, rollout));
     } else {
         text = vr_strf("Swarm %s %s", name, result);
         tell(tx, snap, rollout, text, text, "[\"swarm\"]");
     }
     vr_events_rollout(tx, snap, rollout, result, cause);
+}
+
+/* Results of the last run of a proc's uptests. */
+static size_t count_tests(const struct vr_proc_row *row)
+{
+    vr_auto_json json_t *results = NULL;
+
+    if (vr_json_parse(vr_str(row->test_json), VR_JSON_BYTES, &results, NULL) < 0)
+        return 0;
+    return json_array_size(results);
+}
+
+void vr_events_tested(struct vr_tx *tx, const struct vr_snapshot *snap, const char *rollout)
+{
+    vr_auto_free char *name = shortname(snap);
+    vr_auto_free char *text = NULL;
+    size_t tests = 0;
+
+    for (size_t i = 0; i < snap->procs.n; i++)
+        if (vr_streq(snap->procs.v[i].rollout_id, rollout))
+            tests += count_tests(&snap->procs.v[i]);
+    text = vr_strf(tests ? "Uptests passed for swarm %s" : "No uptests for swarm %s", name);
+    tell(tx, snap, rollout, tests ? "Uptests passed" : "No uptests!", text,
+         tests ? "[\"success\", \"uptest\"]" : "[\"warning\", \"uptest\"]");
 }
 
 void vr_events_routed(struct vr_tx *tx, const struct vr_snapshot *snap, int64_t pool,

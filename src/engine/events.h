@@ -15,6 +15,9 @@ void vr_events_rollout(struct vr_tx *tx, const struct vr_snapshot *snap, const c
 void vr_events_end(struct vr_tx *tx, const struct vr_snapshot *snap, const char *rollout,
                    const char *result);
 
+/** The uptests of the procs that the rollout placed are over: how many there were. */
+void vr_events_tested(struct vr_tx *tx, const struct vr_snapshot *snap, const char *rollout);
+
 /** A pool was published with these nodes. */
 void vr_events_routed(struct vr_tx *tx, const struct vr_snapshot *snap, int64_t pool,
                       const json_t *nodes);

@@ -607,12 +607,17 @@ static int load_commands(struct vr_tx *tx, struct vr_snapshot *s, struct vr_err 
 
 /* ------------------------------------------------------------------ mass loss */
 
-static void see_mass_loss(const struct vr_snapshot_spec *spec, struct vr_snapshot *s, int64_t squad)
+static int see_mass_loss(struct vr_tx *tx, const struct vr_snapshot_spec *spec,
+                         struct vr_snapshot *s, int64_t squad, struct vr_err *err)
 {
+    VR_ROW(squad) row = {0};
+    int r = vr_store_squad_find_id(tx, squad, &row, err);
     vr_auto_free struct vr_wall *lost = vr_alloc_array(s->hosts.n, sizeof(*lost));
     size_t hosts = 0, count = 0;
     struct vr_wall until;
 
+    if (r < 0)
+        return r;
     for (size_t i = 0; i < s->hosts.n; i++) {
         const struct vr_plan_host *h = &s->plan_hosts[i];
         struct vr_wall changes, lost_at;
@@ -624,11 +629,13 @@ static void see_mass_loss(const struct vr_snapshot_spec *spec, struct vr_snapsho
         if (lost_at.us)
             lost[count++] = lost_at;
     }
-    if (vr_plan_mass_loss(spec->now, hosts, lost, count, spec->mass_loss_acknowledged, &until)) {
+    if (vr_plan_mass_loss(spec->now, hosts, lost, count, (struct vr_wall){row.loss_ack_us},
+                          &until)) {
         s->plan.mass_loss = true;
         if (until.us > s->plan.mass_loss_until.us)
             s->plan.mass_loss_until = until;
     }
+    return 0;
 }
 
 int vr_snapshot_load(struct vr_tx *tx, const struct vr_snapshot_spec *spec, struct vr_snapshot *s,
@@ -654,11 +661,11 @@ int vr_snapshot_load(struct vr_tx *tx, const struct vr_snapshot_spec *spec, stru
     s->plan.heal_failures = (int32_t)s->swarm.heal_failures;
     s->plan.heal_after.us = s->swarm.heal_after_us;
     if (s->plan.current)
-        see_mass_loss(spec, s, s->plan.current->squad);
-    if (s->plan.active &&
+        r = see_mass_loss(tx, spec, s, s->plan.current->squad, err);
+    if (r == 0 && s->plan.active &&
         (!s->plan.current || s->plan.active->frozen.squad != s->plan.current->squad))
-        see_mass_loss(spec, s, s->plan.active->frozen.squad);
-    return 0;
+        r = see_mass_loss(tx, spec, s, s->plan.active->frozen.squad, err);
+    return r;
 }
 
 void vr_snapshot_fini(struct vr_snapshot *s)

@@ -12,6 +12,7 @@
 #include "store/pool.h"
 #include "store/proc.h"
 #include "store/rollout.h"
+#include "store/squad.h"
 #include "store/swarm.h"
 
 /** What the snapshot was made of is kept beside it: the actions are applied with it. */
@@ -43,7 +44,6 @@ struct vr_snapshot_spec {
     int64_t swarm_id;
     struct vr_wall now;
     struct vr_wall engine_started;
-    struct vr_wall mass_loss_acknowledged;
 };
 
 /**

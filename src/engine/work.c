@@ -302,12 +302,23 @@ static json_t *pinned_buildpacks(const json_t *wish, const json_t *resolved)
     return out;
 }
 
+static void tell(struct vr_tx *tx, const struct vr_build_row *build, const char *app,
+                 const char *message, const char *tags, struct vr_wall now)
+{
+    vr_auto_free char *title = vr_label_build(app, build->tag);
+    struct vr_event event = {
+        .kind = "event", .title = title, .message = message, .tags = tags, .time = now};
+
+    vr_store_event_add(tx, &event);
+}
+
 static int start_build_job(struct vr_tx *tx, const json_t *wish, const json_t *resolved,
                            const struct vr_build_row *build, int64_t secs, struct vr_wall now,
                            struct vr_err *err)
 {
     vr_auto_json json_t *spec = job_spec(wish, build->tag, "build_secs", secs);
     struct job_wish job = {.kind = "build", .build_id = build->id, .spec = spec, .secs = secs};
+    vr_auto_free char *started = vr_strf("Started build %s-%s", text_of(wish, "app"), build->tag);
     int64_t id;
     int r;
 
@@ -316,6 +327,8 @@ static int start_build_job(struct vr_tx *tx, const json_t *wish, const json_t *r
     r = insert_job(tx, &job, now, &id, err);
     if (r == 0)
         r = vr_store_build_set_job(tx, build->id, id, err);
+    if (r == 0)
+        tell(tx, build, text_of(wish, "app"), started, "[\"build\"]", now);
     return r;
 }
 
@@ -399,16 +412,6 @@ int vr_work_start_build(struct vr_tx *tx, int64_t build_id, struct vr_wall now, 
 }
 
 /* ------------------------------------------------------------------ ends of jobs */
-
-static void tell(struct vr_tx *tx, const struct vr_build_row *build, const char *app,
-                 const char *message, const char *tags, struct vr_wall now)
-{
-    vr_auto_free char *title = vr_label_build(app, build->tag);
-    struct vr_event event = {
-        .kind = "event", .title = title, .message = message, .tags = tags, .time = now};
-
-    vr_store_event_add(tx, &event);
-}
 
 static int fail(struct vr_tx *tx, struct vr_build_row *build, const char *message,
                 struct vr_wall now, struct vr_err *err)

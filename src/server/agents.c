@@ -358,6 +358,20 @@ static bool take_heartbeat(struct agent *a, struct vr_http_req *req, const json_
     return true;
 }
 
+/* What a host is may change while it is away: a new kernel, another agent. */
+static int take_facts(struct vr_tx *tx, int64_t host_id, const json_t *body, struct vr_err *err)
+{
+    const json_t *facts = json_object_get(body, "facts");
+    struct vr_host_hello hello = {.agent_version =
+                                      json_string_value(json_object_get(facts, "version"))};
+    vr_auto_free char *text = NULL;
+
+    if (!json_is_object(facts))
+        return 0;
+    hello.facts_json = text = vr_json_dump(facts);
+    return vr_store_host_hello(tx, host_id, &hello, err);
+}
+
 static int handle_report(struct agent *a, struct vr_http_req *req, struct vr_err *err)
 {
     VR_OWNED(vr_tx_free) struct vr_tx *tx = NULL;
@@ -374,9 +388,14 @@ static int handle_report(struct agent *a, struct vr_http_req *req, struct vr_err
     if (r == 0)
         r = vr_store_report_apply(tx, a->host.id, body, vr_wall_now(), &result, err);
     if (r == 0 && !result.old_session)
+        r = take_facts(tx, a->host.id, body, err);
+    if (r == 0 && !result.old_session)
         r = vr_server_commit(a->server, tx, err);
     if (r < 0)
         return r;
+    if (result.refused)
+        vr_warn(&a->server->log, "report of host '%s': %d rows are left out: %s", a->host.name,
+                result.refused, result.refusal);
     answer_report(req, result.old_session ? 409 : 200, result.ack, result.rev, result.session);
     return 0;
 }

@@ -15,6 +15,8 @@
 #include "store/pool.h"
 #include "store/proc_row.h"
 
+#include <stdio.h>
+
 /* The dump of a member, NULL if it is absent or null; to be freed. */
 static char *dump_member(const json_t *object, const char *name)
 {
@@ -162,8 +164,22 @@ static int apply_pool(struct vr_tx *tx, int64_t host_id, const json_t *row, stru
 typedef int apply_fn(struct vr_tx *tx, int64_t host_id, const json_t *row, struct vr_wall now,
                      struct vr_err *err);
 
-static int apply_rows(struct vr_tx *tx, int64_t host_id, const json_t *body, const char *name,
-                      apply_fn *apply, struct vr_wall now, struct vr_err *err)
+/* Where the rows of a report go, and what became of those that are none. */
+struct target {
+    struct vr_tx *tx;
+    int64_t host_id;
+    struct vr_wall now;
+    struct vr_report_result *result;
+};
+
+static void refuse(struct target *t, const struct vr_err *err)
+{
+    if (!t->result->refused++)
+        snprintf(t->result->refusal, sizeof(t->result->refusal), "%s", err->msg);
+}
+
+static int apply_rows(struct target *t, const json_t *body, const char *name, apply_fn *apply,
+                      struct vr_err *err)
 {
     json_t *rows, *row;
     size_t i;
@@ -174,11 +190,14 @@ static int apply_rows(struct vr_tx *tx, int64_t host_id, const json_t *body, con
     if (json_array_size(rows) > VR_REPORT_ROWS_MAX)
         return vr_fail(err, VR_INVALID, "%s: %zu rows", name, json_array_size(rows));
     json_array_foreach (rows, i, row) {
-        if (!json_is_object(row))
-            return vr_fail(err, VR_INVALID, "%s: row %zu is no object", name, i);
-        r = apply(tx, host_id, row, now, err);
-        if (r < 0)
-            return r;
+        struct vr_err why = VR_ERR_NULL;
+
+        r = json_is_object(row) ? apply(t->tx, t->host_id, row, t->now, &why)
+                                : vr_fail(&why, VR_INVALID, "%s: row %zu is no object", name, i);
+        if (r == -VR_INVALID)
+            refuse(t, &why);
+        else if (r < 0)
+            return vr_fail(err, why.code, "%s", why.msg);
     }
     return 0;
 }
@@ -250,21 +269,21 @@ static int write_host(struct vr_tx *tx, int64_t id, const json_t *body, const st
                          VR_I(now.us));
 }
 
-static int apply_all(struct vr_tx *tx, const struct vr_host_row *host, const json_t *body,
-                     const struct head *head, struct vr_wall now, struct vr_err *err)
+static int apply_all(struct target *t, const struct vr_host_row *host, const json_t *body,
+                     const struct head *head, struct vr_err *err)
 {
-    int r = apply_rows(tx, host->id, body, "procs", apply_proc, now, err);
+    int r = apply_rows(t, body, "procs", apply_proc, err);
 
     if (r == 0)
-        r = apply_rows(tx, host->id, body, "jobs", apply_job, now, err);
+        r = apply_rows(t, body, "jobs", apply_job, err);
     if (r == 0)
-        r = apply_rows(tx, host->id, body, "pools", apply_pool, now, err);
+        r = apply_rows(t, body, "pools", apply_pool, err);
     if (r == 0 && head->full)
-        r = stop_missing(tx, host->id, body, now, err);
+        r = stop_missing(t->tx, host->id, body, t->now, err);
     if (r == 0)
-        r = write_host(tx, host->id, body, head, now, err);
+        r = write_host(t->tx, host->id, body, head, t->now, err);
     if (r == 0 && (vr_streq(host->state, "new") || vr_streq(host->state, "suspect")))
-        r = vr_store_host_set_state(tx, host->id, "live", now, err);
+        r = vr_store_host_set_state(t->tx, host->id, "live", t->now, err);
     return r;
 }
 
@@ -274,6 +293,7 @@ int vr_store_report_apply(struct vr_tx *tx, int64_t host_id, const json_t *body,
     VR_ROW(host) host = {0};
     struct head head = {0};
     struct vr_report_result result = {0};
+    struct target target = {.tx = tx, .host_id = host_id, .now = now, .result = &result};
     int r = vr_store_host_find_id(tx, host_id, &host, err);
 
     if (r == 0)
@@ -287,7 +307,7 @@ int vr_store_report_apply(struct vr_tx *tx, int64_t host_id, const json_t *body,
     result.repeated = !result.old_session && !head.full && head.seq == host.report_seq;
     result.woke_host = !result.old_session && !vr_streq(host.state, "live");
     if (!result.old_session && !result.repeated)
-        r = apply_all(tx, &host, body, &head, now, err);
+        r = apply_all(&target, &host, body, &head, err);
     if (r < 0)
         return vr_fail_in(err, r, "report of host '%s'", host.name);
     *out = result;

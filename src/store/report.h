@@ -13,9 +13,11 @@ struct vr_report_result {
     int64_t ack; /* the report's seq */
     int64_t rev; /* of the host's desired state before this transaction's own changes */
     int64_t session;
-    bool old_session; /* nothing was applied: answer 409 with `session` */
-    bool repeated;    /* seq was seen before: nothing was applied */
-    bool woke_host;   /* the host was not live before: the engine should look at it */
+    bool old_session;               /* nothing was applied: answer 409 with `session` */
+    bool repeated;                  /* seq was seen before: nothing was applied */
+    int refused;                    /* rows that are none: ignored, the rest was applied */
+    char refusal[VR_ERR_MSG_BYTES]; /* of the first of them */
+    bool woke_host;                 /* the host was not live before: the engine should look at it */
 };
 
 /**
@@ -26,6 +28,7 @@ struct vr_report_result {
  *
  * @body  borrowed
  *
+ * A row that is none is left out and counted, since an agent would only send it again.
  * Returns -VR_INVALID naming the field for a report that is none; then nothing may be committed.
  */
 VR_MUST_USE

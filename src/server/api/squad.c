@@ -67,6 +67,26 @@ VR_NOUN_HANDLER(squad, replace)
 VR_NOUN_HANDLER(squad, patch)
 VR_NOUN_HANDLER(squad, delete)
 
+/* Most hosts of the squad are gone for good: the engine need not suspect itself any longer. */
+static int accept_loss(struct vr_write *w, struct vr_err *err)
+{
+    VR_ROW(squad) squad = {0};
+    int r = vr_store_squad_find(w->tx, w->call->args[0], &squad, err);
+
+    if (r == 0)
+        r = vr_store_squad_ack_loss(w->tx, squad.id, w->call->now, err);
+    if (r == 0)
+        r = vr_write_tell(
+            w, &(struct vr_told){.action = "accept loss", .object = squad.name, .page = "/squads/"},
+            err);
+    return r < 0 ? r : vr_write_answer(w, 202, NULL, NULL);
+}
+
+static int squad_accept_loss(struct vr_call *call, struct vr_err *err)
+{
+    return vr_write_run(call, accept_loss, NULL, err);
+}
+
 /* ------------------------------------------------------------------ hosts */
 
 /* An operator's override of what the host says of itself. */
@@ -165,6 +185,7 @@ const struct vr_route vr_routes_squad[] = {
     {"PUT", "squads/*", VR_ROLE_ADMIN, squad_replace},
     {"PATCH", "squads/*", VR_ROLE_ADMIN, squad_patch},
     {"DELETE", "squads/*", VR_ROLE_ADMIN, squad_delete},
+    {"POST", "squads/*/accept-loss", VR_ROLE_ADMIN, squad_accept_loss},
     {"POST", "hosts", VR_ROLE_ADMIN, host_create},
     {"PUT", "hosts/*", VR_ROLE_ADMIN, host_replace},
     {"PATCH", "hosts/*", VR_ROLE_ADMIN, host_patch},
