@@ -29,6 +29,7 @@ struct job {
     char *out_dir;
     struct vr_task *task;
     struct vr_timer *deadline;
+    struct vr_slug_copy *copy; /* of the slug into this host's store */
     struct vr_http_transfer *upload;
     int upload_fd;
     int upload_tries;
@@ -151,13 +152,23 @@ static void job_line(void *arg, const char *line, size_t n)
     changed(j);
 }
 
+/* Procs of this host need not fetch it; without the copy they do. */
+static void slug_kept(void *arg, const struct vr_err *err)
+{
+    struct job *j = arg;
+
+    j->copy = vr_slug_copy_free(j->copy);
+    if (err)
+        vr_warn(&j->all->agent->log, "keep the slug of job %" PRId64 ": %s", j->id, err->msg);
+    upload(j);
+}
+
 static void job_done(void *arg, struct vr_exit how)
 {
     struct job *j = arg;
     const char *file = json_string_value(json_object_get(j->result, "file"));
     const char *sha256 = json_string_value(json_object_get(j->result, "file_sha256"));
     char message[128];
-    struct vr_err err;
 
     j->task = vr_task_free(j->task);
     vr_timer_disarm(j->deadline);
@@ -181,9 +192,7 @@ static void job_done(void *arg, struct vr_exit how)
         changed(j);
         return;
     }
-    if (vr_slugs_keep(j->all->agent->slugs, file, sha256, &err) < 0)
-        vr_warn(&j->all->agent->log, "keep the slug of job %" PRId64 ": %s", j->id, err.msg);
-    upload(j);
+    j->copy = vr_slugs_keep(j->all->agent->slugs, file, sha256, slug_kept, j);
 }
 
 static void deadline_passed(void *arg)
@@ -259,6 +268,7 @@ static void start(struct vr_jobs *jobs, const json_t *desired, int64_t id)
 
 static void forget(struct job *j)
 {
+    j->copy = vr_slug_copy_free(j->copy);
     if (j->upload)
         vr_http_transfer_cancel(j->upload);
     vr_fd_close(j->upload_fd);

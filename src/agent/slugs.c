@@ -329,22 +329,77 @@ bool vr_slugs_is_mounted(struct vr_slugs *s, const char *sha256)
     return vr_blob_is_key(sha256) && vr_mount_is_mounted(s->mounts, sha256);
 }
 
-int vr_slugs_keep(struct vr_slugs *s, const char *file, const char *sha256, struct vr_err *err)
-{
-    vr_auto_close int fd = open(file, O_RDONLY | O_CLOEXEC);
-    VR_OWNED(vr_blob_abort) struct vr_blob_writer *w = NULL;
-    vr_auto_free char *chunk = vr_alloc(VR_BLOB_READ_BYTES);
-    ssize_t n = 0;
-    int r;
+struct vr_slug_copy {
+    char sha256[VR_SHA256_HEX];
+    struct vr_err err; /* VR_OK until something failed */
+    int fd;
+    struct vr_blob_writer *writer;
+    char *piece;
+    struct vr_timer *timer;
+    vr_slug_copied_fn fn;
+    void *arg;
+};
 
-    if (fd < 0)
-        return vr_fail_sys(err, "open '%s'", file);
-    r = vr_blob_begin(s->blobs, &w, err);
-    while (r == 0 && (n = read(fd, chunk, VR_BLOB_READ_BYTES)) > 0)
-        r = vr_blob_write(w, chunk, (size_t)n, err);
+/* 1: more to come, 0: it is in the store. */
+static int copy_piece(struct vr_slug_copy *c)
+{
+    size_t copied = 0;
+    ssize_t n = 0;
+    int r = 0;
+
+    while (r == 0 && copied < VR_SLUG_COPY_TURN_BYTES &&
+           (n = read(c->fd, c->piece, VR_BLOB_READ_BYTES)) > 0) {
+        r = vr_blob_write(c->writer, c->piece, (size_t)n, &c->err);
+        copied += (size_t)n;
+    }
     if (r == 0 && n < 0)
-        r = vr_fail_sys(err, "read '%s'", file);
-    return r < 0 ? r : vr_blob_commit(w, sha256, NULL, err);
+        r = vr_fail_sys(&c->err, "read the slug");
+    if (r < 0 || n > 0)
+        return r < 0 ? r : 1;
+    return vr_blob_commit(c->writer, c->sha256, NULL, &c->err);
+}
+
+static void copy_turn(void *arg)
+{
+    struct vr_slug_copy *c = arg;
+    struct vr_err err;
+
+    if (c->err.code == VR_OK && copy_piece(c) > 0) {
+        vr_timer_arm(c->timer, 0);
+        return;
+    }
+    err = c->err; /* the copy may be freed by its owner */
+    c->fn(c->arg, err.code == VR_OK ? NULL : &err);
+}
+
+struct vr_slug_copy *vr_slugs_keep(struct vr_slugs *s, const char *file, const char *sha256,
+                                   vr_slug_copied_fn fn, void *arg)
+{
+    struct vr_slug_copy *c = vr_alloc(sizeof(*c));
+
+    *c = (struct vr_slug_copy){.err = VR_ERR_NULL, .fn = fn, .arg = arg};
+    snprintf(c->sha256, sizeof(c->sha256), "%s", sha256);
+    c->piece = vr_alloc(VR_BLOB_READ_BYTES);
+    c->timer = vr_timer_new(&s->agent->loop, copy_turn, c);
+    c->fd = open(file, O_RDONLY | O_CLOEXEC);
+    if (c->fd < 0)
+        vr_ignore(vr_fail_sys(&c->err, "open '%s'", file), "told by copy_turn()");
+    else
+        vr_ignore(vr_blob_begin(s->blobs, &c->writer, &c->err), "told by copy_turn()");
+    vr_timer_arm(c->timer, 0);
+    return c;
+}
+
+struct vr_slug_copy *vr_slug_copy_free(struct vr_slug_copy *c)
+{
+    if (!c)
+        return NULL;
+    c->timer = vr_timer_free(c->timer);
+    vr_blob_abort(c->writer);
+    vr_fd_close(c->fd);
+    free(c->piece);
+    free(c);
+    return NULL;
 }
 
 static bool is_kept(const json_t *keep, const char *sha256)

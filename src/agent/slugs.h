@@ -43,9 +43,21 @@ void vr_slugs_cancel(struct vr_slug_wait *w);
 /** Whether the slug is mounted, so that what runs from it can go on. */
 bool vr_slugs_is_mounted(struct vr_slugs *s, const char *sha256);
 
-/** Put a file that this host built into the store, by copy. Blocks for the copy. */
-VR_MUST_USE
-int vr_slugs_keep(struct vr_slugs *s, const char *file, const char *sha256, struct vr_err *err);
+struct vr_slug_copy;
+
+/** The copy is in the store (err NULL), or why it is not. The copy may be freed in here. */
+typedef void (*vr_slug_copied_fn)(void *arg, const struct vr_err *err);
+
+#define VR_SLUG_COPY_TURN_BYTES (8 << 20) /* copied in one turn of the loop */
+
+/**
+ * Put a file that this host built into the store, by copy, a piece each turn of the loop.
+ * @arg  borrowed until `fn` was called, which is never inside this call
+ * Gives the copy; release with vr_slug_copy_free(), which calls it off.
+ */
+struct vr_slug_copy *vr_slugs_keep(struct vr_slugs *s, const char *file, const char *sha256,
+                                   vr_slug_copied_fn fn, void *arg);
+struct vr_slug_copy *vr_slug_copy_free(struct vr_slug_copy *c);
 
 /** Unmount and forget what is neither in `keep` (JSON array of sha256) nor waited for; blobs that
  * nobody refers to go oldest first beyond VR_SLUGS_SPARE. */
