@@ -60,7 +60,7 @@ static int show_log(struct vr_api *api, const char *id, bool follow, int fd, str
 static int outcome(struct vr_cli *cli, struct vr_api *api, const char *id, struct vr_err *err)
 {
     vr_auto_json json_t *build = NULL;
-    vr_auto_free char *status = NULL, *app = NULL, *tag = NULL;
+    vr_auto_free char *status = NULL, *app = NULL, *tag = NULL, *error = NULL;
     int r = vr_cli_noun_get(api, vr_cli_noun_find("build"), id, &build, err);
 
     if (r < 0)
@@ -68,7 +68,8 @@ static int outcome(struct vr_cli *cli, struct vr_api *api, const char *id, struc
     status = vr_cli_noun_cell(build, "status");
     app = vr_cli_noun_cell(build, "app");
     tag = vr_cli_noun_cell(build, "tag");
-    vr_say(&cli->out, "build %s of %s %s: %s", id, app, tag, status);
+    error = vr_cli_noun_cell(build, "error");
+    vr_say(&cli->out, "build %s of %s %s: %s%s%s", id, app, tag, status, *error ? ": " : "", error);
     return strcmp(status, "success") ? VR_EXIT_FAILED : VR_EXIT_OK;
 }
 
