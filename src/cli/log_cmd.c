@@ -18,7 +18,7 @@
 #include <string.h>
 
 #define LINES_DEFAULT  200
-#define LINES_MAX      100000
+#define LINES_MAX      10000 /* the server gives no more */
 #define EVENTS_DEFAULT 20
 #define LINE_BYTES     (64u << 10) /* a longer line is shown in pieces */
 #define TIME_COLUMNS   28u         /* "2026-01-31T12:00:00.000000Z " */
@@ -31,7 +31,7 @@ struct values {
 
 static const struct vr_opt log_opts[] = {
     {"follow", 'f', VR_OPT_FLAG, offsetof(struct values, follow), NULL, "go on as lines come"},
-    {"lines", 'n', VR_OPT_INT, offsetof(struct values, lines), "N", "begin so far back (200)", 0,
+    {"lines", 'n', VR_OPT_INT, offsetof(struct values, lines), "N", "begin so far back (200)", 1,
      LINES_MAX},
     {"timestamps", 't', VR_OPT_FLAG, offsetof(struct values, times), NULL,
      "show time and stream of every line"},

@@ -24,7 +24,7 @@ struct option {
 #define AT(field) offsetof(struct vr_server_config, field)
 
 static const struct option options[] = {
-    {"listen", AT(address), "127.0.0.1:8000", "address and port of API and user interface"},
+    {"listen", AT(address), "127.0.0.1:8000", "address and port of the API"},
     {"data-dir", AT(data_dir), "/var/lib/velociraptor/server", "database, blobs, tokens"},
     {"database", AT(database), NULL, "URL of the database (default: sqlite in the data folder)"},
     {"blobs", AT(blobs), NULL, "where slugs are kept (default: blobs/ in the data folder)"},
