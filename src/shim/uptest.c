@@ -209,7 +209,7 @@ static bool run_one(struct test *t, const char *path, const char *host, const ch
     t->len = 0;
     error = start(t, path, host, port);
     if (error) {
-        say(t, strerror(error));
+        say(t, error == EACCES ? "it is not executable" : strerror(error));
         return false;
     }
     in_time = watch(t, limit_ms);

@@ -75,7 +75,7 @@ TEST(uptest__cannot_be_executed__fails_with_the_reason)
     CHECK_STR(got,
               "[{\"Name\":\"noformat\",\"Output\":\"Exec format error\",\"Passed\":false},"
               "{\"Name\":\"nointerp\",\"Output\":\"No such file or directory\",\"Passed\":false},"
-              "{\"Name\":\"plain\",\"Output\":\"Permission denied\",\"Passed\":false}]\n");
+              "{\"Name\":\"plain\",\"Output\":\"it is not executable\",\"Passed\":false}]\n");
 }
 
 TEST(uptest__hangs_with_children__is_killed_as_a_group)
