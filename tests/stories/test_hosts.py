@@ -12,6 +12,7 @@ from http_load import Load
 from vr_netns import Network
 from vr_wait import wait_for
 
+GRACE_SECS = 16
 REPLACED_SECS = 20 + 5  # lost after 15 s without a word, then the gate; and a busy machine
 
 
@@ -20,6 +21,7 @@ class Cluster:
 
     def __init__(self):
         self.net, self.platform = Network(), None
+        self.born = time.monotonic()
         try:
             self.net.enter(self.net.core)
             self.platform = started("hosts", listen="10.77.0.1", first_host="a")
@@ -29,6 +31,10 @@ class Cluster:
         except BaseException:
             self.end()
             raise
+
+    def await_grace(self):
+        """A server that has just started calls no host lost."""
+        wait_for("the server's grace is over", lambda: time.monotonic() - self.born > GRACE_SECS, GRACE_SECS + 5)
 
     def hosts_of(self, swarm):
         return sorted(p["host"] for p in self.platform.api.procs(swarm) if p["statename"] == "RUNNING")
@@ -88,6 +94,7 @@ def kill_host(host):
 def test_a_host_lost_and_returned(cluster, swarm, name):
     platform, api = cluster.platform, cluster.platform.api
     host = platform.hosts["c"]
+    cluster.await_grace()
     begin = time.monotonic()
     kill_host(host)
     wait_for("the lost proc is replaced", lambda: len(cluster.hosts_of(swarm)) == 3 and
@@ -110,6 +117,7 @@ def test_a_cable_cut_and_mended(cluster, swarm, name):
     platform, api = cluster.platform, cluster.platform.api
     host = platform.hosts["b"]
     old = next(p for p in api.procs(swarm) if p["host"] == "b")
+    cluster.await_grace()
     begin = time.monotonic()
     cluster.net.cut("b")
     try:
