@@ -132,7 +132,8 @@ int vr_shim_exec(struct vr_shim *s, const char *const *argv, const int *fds, str
 
 /**
  * The command line that cleans up after a dead shim: kills what runs, deletes every generation's
- * container and cgroup. Run it as a child (20-100 ms), then vr_bundle_remove().
+ * container and cgroup. Run it as a child (20-100 ms), then vr_bundle_remove(). A shim that still
+ * lives after a second is killed first, so the folder may be removed once the child exited with 0.
  * @out  filled with pointers borrowed from the arguments, NULL-terminated
  */
 void vr_shim_clean_argv(const char *shim_path, const char *dir, const char *out[4]);

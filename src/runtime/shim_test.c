@@ -3,6 +3,7 @@
 #include "core/clock.h"
 #include "runtime/rig.h"
 #include "sys/fs.h"
+#include "sys/proc.h"
 
 #include <fcntl.h>
 #include <signal.h>
@@ -334,6 +335,24 @@ TEST(shim__adopted_app_dies__is_restarted_on_the_same_files)
     CHECK_RIG(&r, rig_wait_phase(&r, VR_SHIM_RUNNING, &e));
     CHECK_RIG(&r, e.state.generation >= 3);
     CHECK(rig_fini(&r));
+}
+
+TEST(shim__clean_while_it_lives__ends_it_and_its_app)
+{
+    const char *argv[4];
+    struct vr_spawn_spec child = {.argv = argv};
+    struct rig r;
+    struct vr_err err = VR_ERR_NULL;
+    struct vr_shim_event e;
+
+    NEEDS_ROOT();
+    CHECK(rig_init(&r, "clean", "sleep 1000"));
+    CHECK_RIG(&r, rig_start(&r, &err) == 0);
+    CHECK_RIG(&r, rig_wait_phase(&r, VR_SHIM_RUNNING, &e));
+    vr_shim_clean_argv(SHIM_PATH, r.run, argv);
+    CHECK_RIG(&r, vr_run_ok(&child, WAIT_MS, &err) == 0);
+    CHECK_RIG(&r, !vr_shim_is_alive(r.run));
+    CHECK(rig_fini(&r)); /* looks for the container's cgroup too */
 }
 
 static void check_exec(const char *name, bool userns)

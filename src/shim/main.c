@@ -7,7 +7,8 @@
  *   vr-shim --uptest DIR HOST PORT PER_TEST_MS RESULT_FILE
  *
  * The first form returns (0) as soon as the supervisor listens on DIR/sock; it then goes on in the
- * background. Exit codes: 2 usage, 3 a shim runs there already, 1 anything else. */
+ * background. The second removes what a shim left; one that still runs a second later is killed.
+ * Exit codes: 2 usage, 3 a shim runs there already, 1 anything else. */
 #include "shim/init.h"
 #include "shim/io.h"
 #include "shim/server.h"
@@ -16,6 +17,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -23,6 +25,10 @@
 
 #define EXIT_USAGE   2
 #define EXIT_RUNNING 3
+
+#define LOCK_LOOK_MS   10
+#define LOCK_LOOKS     100 /* for the lock of a shim that is ending */
+#define LOCK_LOOKS_MAX 300 /* and after it was killed */
 
 static int usage(void)
 {
@@ -46,10 +52,8 @@ static int enter(struct shim *s, const char *dir, int *out_lock)
         complain("%s/" VR_SHIM_LOCK ": %s", dir, strerror(errno));
         return 1;
     }
-    if (fcntl(*out_lock, F_OFD_SETLK, &lock) < 0) {
-        complain("%s: a shim runs here", dir);
+    if (fcntl(*out_lock, F_OFD_SETLK, &lock) < 0)
         return EXIT_RUNNING;
-    }
     return conf_load(&s->conf) < 0 ? 1 : 0;
 }
 
@@ -88,6 +92,8 @@ static int supervise(const char *dir, bool adopt)
 
     umask(022);
     r = enter(&s, dir, &lock);
+    if (r == EXIT_RUNNING)
+        complain("%s: a shim runs here", dir);
     if (r)
         return r;
     s.listen_fd = server_listen();
@@ -100,12 +106,37 @@ static int supervise(const char *dir, bool adopt)
     return shim_run(&s, adopt);
 }
 
+/* Kill the shim that holds the lock and wrote its pid into it. */
+static void kill_holder(int lock)
+{
+    char text[16];
+    int64_t pid;
+    ssize_t n = pread(lock, text, sizeof(text) - 1, 0);
+
+    if (n <= 0)
+        return;
+    text[n] = '\0';
+    text[strcspn(text, "\n")] = '\0';
+    if (number_parse(text, &pid) && pid > 1)
+        kill((pid_t)pid, SIGKILL);
+}
+
+/* Were the folder removed under a shim that lives, nobody would ever end its app. */
 static int clean(const char *dir)
 {
     static struct shim s;
-    int lock;
-    int r = enter(&s, dir, &lock);
+    int lock, r;
 
+    for (int looks = 0; (r = enter(&s, dir, &lock)) == EXIT_RUNNING; looks++) {
+        if (looks == LOCK_LOOKS_MAX) {
+            complain("%s: its shim does not end", dir);
+            return r;
+        }
+        if (looks == LOCK_LOOKS)
+            kill_holder(lock);
+        close(lock);
+        usleep(LOCK_LOOK_MS * 1000);
+    }
     return r ? r : shim_clean(&s);
 }
 
