@@ -308,7 +308,9 @@ static bool drains(const struct vr_proc_row *row, int64_t pool)
  */
 static int publish(struct apply *a, const struct vr_plan_action *act)
 {
-    struct vr_snapshot_spec spec = {.swarm_id = a->snap->swarm.id, .now = a->snap->plan.now};
+    struct vr_snapshot_spec spec = {.swarm_id = a->snap->swarm.id,
+                                    .now = a->snap->plan.now,
+                                    .engine_started = a->snap->engine_started};
     struct vr_snapshot fresh = {0};
     vr_auto_free int64_t *members = NULL;
     vr_auto_json json_t *nodes = json_array();
@@ -316,16 +318,11 @@ static int publish(struct apply *a, const struct vr_plan_action *act)
     size_t count;
     int r;
 
-    spec.engine_started = a->snap->plan.now; /* liveness is the snapshot's, copied below */
     r = vr_snapshot_load(a->tx, &spec, &fresh, a->err);
     if (r < 0) {
         vr_snapshot_fini(&fresh);
         return r;
     }
-    for (size_t i = 0; i < fresh.hosts.n && i < a->snap->hosts.n; i++)
-        fresh.plan_hosts[i].liveness = a->snap->plan_hosts[i].liveness;
-    fresh.plan.mass_loss = a->snap->plan.mass_loss;
-    fresh.plan.mass_loss_until = a->snap->plan.mass_loss_until;
     members = vr_alloc_array(fresh.procs.n, sizeof(*members));
     count = vr_plan_members(&fresh.plan, act->pool, members);
     for (size_t i = 0; i < fresh.procs.n; i++) {

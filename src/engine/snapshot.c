@@ -643,7 +643,8 @@ int vr_snapshot_load(struct vr_tx *tx, const struct vr_snapshot_spec *spec, stru
 {
     int r;
 
-    *s = (struct vr_snapshot){.plan = {.now = spec->now, .swarm = spec->swarm_id}};
+    *s = (struct vr_snapshot){.plan = {.now = spec->now, .swarm = spec->swarm_id},
+                              .engine_started = spec->engine_started};
     r = vr_store_swarm_find_id(tx, spec->swarm_id, &s->swarm, err);
     if (r == 0)
         r = load_hosts(tx, spec, s, err);

@@ -18,6 +18,7 @@
 /** What the snapshot was made of is kept beside it: the actions are applied with it. */
 struct vr_snapshot {
     struct vr_plan_snapshot plan;
+    struct vr_wall engine_started; /* as it was loaded with */
 
     struct vr_swarm_row swarm;
     struct vr_rollout_row current; /* id NULL: none */
