@@ -402,3 +402,49 @@ int vr_apply(struct vr_tx *tx, const struct vr_snapshot *snap,
     }
     return 0;
 }
+
+/* ------------------------------------------------------------------ at rest */
+
+static bool is_gone(const struct vr_snapshot *snap, const json_t *node)
+{
+    const char *id = json_string_value(json_object_get(node, "id"));
+    const struct vr_proc_row *row;
+    int64_t proc;
+
+    if (vr_streq(json_string_value(json_object_get(node, "state")), "active"))
+        return false;
+    if (!id || vr_parse_i64(vr_str(id + 1), 1, INT64_MAX, &proc, NULL) < 0)
+        return true;
+    row = vr_snapshot_proc(snap, proc);
+    return !row || !vr_streq(row->desired, "run");
+}
+
+static int tidy_pool(struct vr_tx *tx, const struct vr_snapshot *snap,
+                     const struct vr_pool_row *pool, struct vr_err *err)
+{
+    vr_auto_json json_t *nodes = NULL;
+    vr_auto_json json_t *kept = json_array();
+    vr_auto_free char *text = NULL;
+    size_t i;
+    json_t *node;
+    int r = vr_json_parse(vr_str(pool->members_json), VR_JSON_BYTES, &nodes, err);
+
+    if (r < 0)
+        return r;
+    json_array_foreach (nodes, i, node)
+        if (!is_gone(snap, node))
+            vr_json_push(kept, json_incref(node));
+    if (json_array_size(kept) == json_array_size(nodes))
+        return 0;
+    text = vr_json_dump(kept);
+    return vr_store_pool_set_members(tx, pool->id, text, NULL, err);
+}
+
+int vr_apply_tidy(struct vr_tx *tx, const struct vr_snapshot *snap, struct vr_err *err)
+{
+    int r = 0;
+
+    for (size_t i = 0; i < snap->pools.n && r == 0 && !snap->active; i++)
+        r = tidy_pool(tx, snap, &snap->pools.v[i], err);
+    return r;
+}

@@ -13,4 +13,11 @@ VR_MUST_USE
 int vr_apply(struct vr_tx *tx, const struct vr_snapshot *snap,
              const struct vr_plan_actions *actions, struct vr_err *err);
 
+/**
+ * At rest, take nodes out of the swarm's pools that only finished what they had begun and whose
+ * procs are gone since.
+ */
+VR_MUST_USE
+int vr_apply_tidy(struct vr_tx *tx, const struct vr_snapshot *snap, struct vr_err *err);
+
 #endif

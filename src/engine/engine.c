@@ -118,7 +118,7 @@ static int round_of(struct vr_engine *e, struct vr_tx *tx, int64_t swarm,
         r = vr_work_take_resolved(tx, &snap, &changed, err);
     if (r == 0 && !changed) {
         planned = vr_plan(&snap.plan, actions);
-        r = vr_apply(tx, &snap, actions, err);
+        r = planned ? vr_apply(tx, &snap, actions, err) : vr_apply_tidy(tx, &snap, err);
     }
     if (r == -VR_NOT_FOUND && snap.swarm.id)
         r = vr_fail_in(err, -VR_BUG, "a row that others refer to is missing");
@@ -147,6 +147,34 @@ static int look_at(struct vr_engine *e, int64_t swarm, struct vr_plan_actions *a
     return vr_store_commit(tx, touched, err);
 }
 
+/*
+ * What can never be carried out must not be tried for ever: the rollout that wants it gets the
+ * reason as its cause and goes back. What trying again may heal (the database, the disk) is not
+ * counted as such.
+ */
+static void blame_rollout(struct vr_engine *e, int64_t swarm, const struct vr_err *why)
+{
+    VR_OWNED(vr_tx_free) struct vr_tx *tx = NULL;
+    VR_ROWS(rollout) open = {0};
+    struct vr_rollout_cause cause = {.message = why->msg};
+    struct vr_err err;
+    int r;
+
+    if (why->code == VR_BUSY || why->code == VR_IO || why->code == VR_LIMIT)
+        return;
+    r = vr_store_begin(e->spec.store, VR_DB_WRITE, &tx, &err);
+    if (r == 0)
+        r = vr_store_rollout_list_open(tx, swarm, &open, &err);
+    if (r == 0 && open.n && vr_streq(open.v[0].state, "active")) {
+        cause.step = open.v[0].step;
+        r = vr_store_rollout_set_cause(tx, open.v[0].id, &cause, &err);
+    }
+    if (r == 0)
+        r = vr_store_commit(tx, NULL, &err);
+    if (r < 0)
+        vr_error(e->spec.log, "swarm %" PRId64 ": %s", swarm, err.msg);
+}
+
 static void tend_swarm(struct vr_engine *e, int64_t swarm, struct vr_plan_actions *actions)
 {
     vr_auto_touched struct vr_touched touched = {0};
@@ -157,6 +185,7 @@ static void tend_swarm(struct vr_engine *e, int64_t swarm, struct vr_plan_action
     if (r < 0 && r != -VR_NOT_FOUND) {
         vr_error(e->spec.log, "swarm %" PRId64 ": %s", swarm, err.msg);
         due = vr_wall_now().us + VR_ENGINE_RETRY_MS * 1000;
+        blame_rollout(e, swarm, &err);
     }
     pthread_mutex_lock(&e->lock);
     if (r == -VR_NOT_FOUND) {
