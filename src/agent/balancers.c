@@ -184,6 +184,7 @@ static void want(struct vr_balancers *all, const char *name, json_t *element)
 {
     struct balancer *b = find(all, name);
     bool is_new = !b;
+    bool was_leaving = b && b->leaving;
     bool reopen;
 
     if (is_new && !(b = new_slot(all))) {
@@ -201,13 +202,15 @@ static void want(struct vr_balancers *all, const char *name, json_t *element)
         (!json_equal(json_object_get(b->want, "options"), json_object_get(element, "options")) ||
          !json_equal(json_object_get(b->want, "driver"), json_object_get(element, "driver")));
     b->leaving = false;
-    if (!is_new && !reopen && json_equal(b->want, element))
+    if (!is_new && !was_leaving && !reopen && json_equal(b->want, element))
         return;
     json_decref(b->want);
     b->want = json_incref(element);
-    if (is_new || !b->worker) {
-        if (is_new)
+    if (!b->worker) { /* new, or it has left before; else its next start is due already */
+        if (is_new || was_leaving) {
+            vr_timer_disarm(b->retry);
             start_worker(b);
+        }
         return;
     }
     if (reopen)
