@@ -3,7 +3,8 @@
  * Slugs on this host.
  *
  * A want is one (slug, owner) that procs wait for. It goes through fetch (once per slug: wants of
- * the same slug look at the store again when any download ends), mount, and on kernels without
+ * the same slug look at the store again when its download ends, those of others take its place
+ * when all places were taken), mount, and on kernels without
  * idmapped squashfs a copy with the right owner in between. The bytes are hashed as they are
  * written to a store that only root writes; what does not hash to its name is never mounted.
  */
@@ -123,12 +124,22 @@ static void tell_waits(struct vr_slugs *s, const char *sha256, const struct vr_e
 
 static void begin_fetch(void *arg);
 
+static void want_fetch(struct vr_slug_wait *w);
+
 static void close_fetch(struct fetch *f)
 {
     f->writer = vr_blob_abort(f->writer);
     f->retry = vr_timer_free(f->retry);
     f->transfer = NULL;
     f->used = false;
+}
+
+/* A place is free: for those that found none. Whoever waits and does not copy waits for a fetch. */
+static void fetch_next(struct vr_slugs *s)
+{
+    for (struct vr_slug_wait *w = s->waits; w; w = w->next)
+        if (!w->copier)
+            want_fetch(w);
 }
 
 static void fetch_failed(struct fetch *f, const struct vr_err *err)
@@ -146,6 +157,7 @@ static void fetch_failed(struct fetch *f, const struct vr_err *err)
     vr_ignore(vr_fail_in(&why, -1, "fetch slug %.12s", sha256), "the sentence is what counts");
     close_fetch(f);
     tell_waits(f->all, sha256, &why);
+    fetch_next(f->all);
 }
 
 static void fetched(void *arg, int r, struct vr_http_result *result, const struct vr_err *err)
@@ -174,6 +186,7 @@ static void fetched(void *arg, int r, struct vr_http_result *result, const struc
     memcpy(sha256, f->sha256, sizeof(sha256));
     close_fetch(f);
     tell_waits(f->all, sha256, NULL);
+    fetch_next(f->all);
 }
 
 static void begin_fetch(void *arg)
@@ -205,7 +218,6 @@ static void want_fetch(struct vr_slug_wait *w)
 {
     struct vr_slugs *s = w->all;
     struct fetch *spare = NULL;
-    struct vr_err err;
 
     for (size_t i = 0; i < FETCHES_MAX; i++) {
         if (s->fetches[i].used && vr_streq(s->fetches[i].sha256, w->sha256))
@@ -213,12 +225,8 @@ static void want_fetch(struct vr_slug_wait *w)
         if (!s->fetches[i].used)
             spare = &s->fetches[i];
     }
-    if (!spare) {
-        vr_ignore(vr_fail(&err, VR_BUSY, "more than %d slugs are being fetched", FETCHES_MAX),
-                  "the sentence is what counts");
-        end_wait(w, NULL, "fetch", &err);
-        return;
-    }
+    if (!spare)
+        return; /* fetch_next() comes back to it */
     *spare = (struct fetch){.all = s, .used = true};
     memcpy(spare->sha256, w->sha256, sizeof(spare->sha256));
     spare->retry = vr_timer_new(&s->agent->loop, begin_fetch, spare);
