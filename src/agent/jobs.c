@@ -65,7 +65,7 @@ static void fail_job(struct job *j, const char *code, const char *step, const ch
 
 static void remove_output(struct job *j)
 {
-    vr_ignore(vr_fs_remove_tree(j->out_dir, NULL), "the folder is emptied before its next use");
+    vr_ignore(vr_fs_remove_tree(j->out_dir, NULL), "the next start of the agent finds it");
 }
 
 /* ------------------------------------------------------------------ upload */
@@ -273,6 +273,7 @@ static void forget(struct job *j)
         vr_http_transfer_cancel(j->upload);
     vr_fd_close(j->upload_fd);
     j->task = vr_task_free(j->task); /* one that runs is told to end, and ends what it started */
+    remove_output(j);
     j->deadline = vr_timer_free(j->deadline);
     vr_buf_fini(&j->log);
     json_decref(j->result);
@@ -284,9 +285,11 @@ static void forget(struct job *j)
 
 struct vr_jobs *vr_jobs_new(struct vr_agent *agent)
 {
+    vr_auto_free char *outputs = vr_strf("%s/build/out", agent->config.state_dir);
     struct vr_jobs *jobs = vr_alloc(sizeof(*jobs));
 
     jobs->agent = agent;
+    vr_ignore(vr_fs_remove_tree(outputs, NULL), "jobs of before begin anew, in folders of theirs");
     return jobs;
 }
 
