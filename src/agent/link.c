@@ -361,6 +361,9 @@ static void got_desired(void *arg, int r, struct vr_http_result *result, const s
     }
     r = vr_json_parse_object((struct vr_str){result->body, result->body_bytes},
                              VR_LINK_DESIRED_BYTES, &doc, &bad);
+    /* What is not on the list is stopped, so a list must be there. */
+    if (r == 0 && !json_is_array(json_object_get(doc, "procs")))
+        r = vr_fail(&bad, VR_PARSE, "it has no list of procs");
     if (r < 0 || !is_of_our_cluster(l, doc)) {
         if (r < 0)
             vr_error(&l->log, "the desired state: %s", bad.msg);
