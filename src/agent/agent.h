@@ -33,6 +33,7 @@ struct vr_agent {
     struct vr_jobs *jobs;
     struct vr_balancers *balancers;
     struct vr_log_streams *streams;
+    size_t leftover_count; /* containers of uptests that are being removed */
 };
 
 #endif

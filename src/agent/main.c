@@ -198,14 +198,14 @@ static void down_look(void *arg)
 {
     struct program *p = arg;
     struct vr_agent *a = &p->agent;
-    size_t left = vr_procs_active(a->procs);
+    size_t left = vr_procs_active(a->procs) + a->leftover_count;
 
     if (left && vr_mono_now().ns < p->down_until.ns) {
         vr_timer_arm(p->down_timer, DOWN_LOOK_MS);
         return;
     }
     if (left)
-        vr_error(&a->log, "%zu procs did not stop", left);
+        vr_error(&a->log, "%zu containers did not stop", left);
     end_loop(p, left ? 1 : 0);
 }
 
@@ -224,6 +224,8 @@ static void down_finish(struct program *p)
     struct vr_agent *a = &p->agent;
 
     vr_balancers_shutdown(a, json_object_get(vr_link_saved(a->link), "balancers"));
+    if (p->status != 0)
+        return; /* what still runs is found by the next `down` in the run folder */
     vr_slugs_unmount_all(a->slugs);
     if (umount2(a->config.run_dir, MNT_DETACH) < 0 && errno != EINVAL)
         vr_warn(&a->log, "unmount '%s': %s", a->config.run_dir, strerrordesc_np(errno));

@@ -35,6 +35,33 @@ static void end_old_uptests(struct vr_procs *procs)
     }
 }
 
+static bool was_found(const struct vr_procs *procs, const char *name)
+{
+    for (size_t i = 0; i < procs->found_count; i++)
+        if (vr_streq(procs->found[i].name, name))
+            return true;
+    return false;
+}
+
+/* Folders that no shim stands for: of before a reboot, or of a start that was cut short. */
+static void remove_strays(const struct vr_procs *procs, const char *parent)
+{
+    vr_auto_free char *folders = vr_strf("%s/procs", parent);
+    DIR *dir = opendir(folders);
+    struct dirent *e;
+
+    while (dir && (e = readdir(dir))) {
+        vr_auto_free char *path = vr_strf("%s/%s", folders, e->d_name);
+        vr_auto_free char *run_dir =
+            vr_strf("%s/procs/%s", procs->agent->config.run_dir, e->d_name);
+
+        if (*e->d_name != '.' && !was_found(procs, e->d_name) && !vr_shim_is_alive(run_dir))
+            vr_ignore(vr_fs_remove_tree(path, NULL), "tried again at the next start");
+    }
+    if (dir)
+        closedir(dir);
+}
+
 struct vr_procs *vr_procs_new(struct vr_agent *agent)
 {
     vr_auto_free char *folders = vr_strf("%s/procs", agent->config.run_dir);
@@ -42,8 +69,12 @@ struct vr_procs *vr_procs_new(struct vr_agent *agent)
     struct vr_err err;
 
     procs->agent = agent;
-    if (vr_shim_list(folders, &procs->found, &procs->found_count, &err) < 0)
+    if (vr_shim_list(folders, &procs->found, &procs->found_count, &err) < 0) {
         vr_warn(&agent->log, "look for shims: %s", err.msg);
+    } else {
+        remove_strays(procs, agent->config.state_dir);
+        remove_strays(procs, agent->config.run_dir);
+    }
     end_old_uptests(procs);
     return procs;
 }

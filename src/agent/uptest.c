@@ -92,6 +92,7 @@ struct leftovers {
 static void leftovers_gone(struct leftovers *l)
 {
     vr_ignore(vr_bundle_remove(l->dir, l->run_dir, NULL), "the next start of the agent finds it");
+    l->agent->leftover_count--;
     free(l->dir);
     free(l->run_dir);
     free(l);
@@ -142,6 +143,7 @@ static void remove_run(struct vr_agent *agent, const char *dir, const char *run_
 
     *l = (struct leftovers){
         .agent = agent, .dir = vr_strdup(dir), .run_dir = vr_strdup(run_dir), .shim = shim};
+    agent->leftover_count++;
     if (!shim && vr_shim_is_alive(run_dir))
         vr_ignore(vr_shim_connect(run_dir, &l->shim, NULL), "then it is cleaned as a dead one");
     if (l->shim && vr_shim_kill(l->shim, NULL) == 0) {
