@@ -93,6 +93,7 @@ struct vr_proc {
     struct vr_task *cleaner;
 
     struct vr_uptest *test;
+    int64_t test_n; /* the number that `test` answers */
     int64_t test_done;
     json_t *test_report;
     int64_t restart_done;
@@ -230,6 +231,7 @@ static void clean(struct vr_proc *p)
     struct vr_err err;
 
     drop_shim(p);
+    vr_timer_disarm(p->adopt_timer);
     p->stage = STAGE_STOPPING;
     if (!vr_fs_exists(p->run_dir)) {
         removed(p);
@@ -242,9 +244,13 @@ static void clean(struct vr_proc *p)
     }
 }
 
+static bool is_forced(const struct vr_proc *p)
+{
+    return json_is_true(json_object_get(p->want, "force"));
+}
+
 static void stop(struct vr_proc *p)
 {
-    bool force = json_is_true(json_object_get(p->want, "force"));
     int64_t grace_ms = number(policy(p), "stop_secs", 10) * 1000;
     int r;
 
@@ -260,7 +266,7 @@ static void stop(struct vr_proc *p)
         return;
     p->stage = STAGE_STOPPING;
     set_actual(p, VR_PROC_STOPPING);
-    r = force ? vr_shim_kill(p->shim, NULL) : vr_shim_stop(p->shim, grace_ms, SIGTERM, NULL);
+    r = is_forced(p) ? vr_shim_kill(p->shim, NULL) : vr_shim_stop(p->shim, grace_ms, SIGTERM, NULL);
     if (r < 0)
         clean(p);
 }
@@ -369,6 +375,12 @@ static void describe_exit(const struct vr_shim_exit *e, char *out, size_t n)
         snprintf(out, n, "exited with code %d after %" PRId64 " ms", e->code, e->uptime_ms);
 }
 
+/* The container never ran: another host's runtime may not refuse it. */
+static bool is_refused(const struct vr_shim_exit *e)
+{
+    return e->generation && e->is_known && !e->signal && e->code < 0;
+}
+
 static void lost_generation(struct vr_proc *p)
 {
     p->ready = false;
@@ -383,7 +395,10 @@ static void follow_shim(struct vr_proc *p, const struct vr_shim_state *s)
     if (s->generation != p->generation || s->phase != VR_SHIM_RUNNING)
         lost_generation(p);
     p->state = *s;
-    describe_exit(&s->exit, how, sizeof(how));
+    if (*s->why)
+        snprintf(how, sizeof(how), "%s", s->why);
+    else
+        describe_exit(&s->exit, how, sizeof(how));
     switch (s->phase) {
     case VR_SHIM_RUNNING:
         if (p->generation == s->generation && p->ready)
@@ -409,9 +424,21 @@ static void follow_shim(struct vr_proc *p, const struct vr_shim_state *s)
         break;
     case VR_SHIM_FATAL:
     case VR_SHIM_EXITED:
-        fatal(p, p->was_ready ? "crashed" : "exited", *s->why ? s->why : how);
+        fatal(p,
+              is_refused(&s->exit) ? "runtime_failed"
+              : p->was_ready       ? "crashed"
+                                   : "exited",
+              how);
         break;
     case VR_SHIM_STOPPED:
+        /* The agent before us was stopping it, only to start it again. */
+        if (p->adopting) {
+            p->adopting = false;
+            p->restarting = true;
+            stop(p);
+            return;
+        }
+        break;
     case VR_SHIM_STOPPING:
         break;
     }
@@ -657,7 +684,7 @@ static void launch(struct vr_proc *p, bool adopt)
     if (r == 0)
         r = follow(p, &err);
     if (r < 0) {
-        fatal(p, "start_failed", err.msg);
+        fatal(p, p->agent->caps.runtime ? "start_failed" : "runtime_failed", err.msg);
         return;
     }
     p->start_deadline =
@@ -741,7 +768,7 @@ static void tested(void *arg, bool passed, const json_t *results)
 {
     struct vr_proc *p = arg;
 
-    p->test_done = number(p->want, "test_n", 0);
+    p->test_done = p->test_n;
     json_decref(p->test_report);
     p->test_report = json_pack("{s:I, s:s, s:O}", "n", (json_int_t)p->test_done, "state",
                                passed ? "passed" : "failed", "results", results);
@@ -766,7 +793,7 @@ static void test(struct vr_proc *p)
     struct vr_err err;
     struct vr_uptest_spec spec = {.agent = p->agent,
                                   .proc_id = p->id,
-                                  .number = number(p->want, "test_n", 0),
+                                  .number = p->test_n,
                                   .proc_name = text(p->want, "proc_name"),
                                   .address = text(p->want, "address"),
                                   .like = &like,
@@ -796,8 +823,12 @@ static void test(struct vr_proc *p)
 
 static void reconcile(struct vr_proc *p)
 {
-    if (p->stage == STAGE_STOPPING)
+    if (p->stage == STAGE_STOPPING) {
+        /* Force may be asked for while the grace of a stop is not over. */
+        if (!p->runs_wanted && is_forced(p) && p->shim && !p->stopped_well)
+            vr_ignore(vr_shim_kill(p->shim, NULL), "a dead shim is noticed by its socket");
         return;
+    }
     if (!p->runs_wanted) {
         if (p->stage == STAGE_IDLE)
             set_actual(p, VR_PROC_STOPPED);
@@ -818,8 +849,10 @@ static void reconcile(struct vr_proc *p)
         return;
     }
     if (p->actual == VR_PROC_RUNNING && p->ready && !p->test &&
-        number(p->want, "test_n", 0) > p->test_done)
+        number(p->want, "test_n", 0) > p->test_done) {
+        p->test_n = number(p->want, "test_n", 0);
         test(p);
+    }
 }
 
 /*

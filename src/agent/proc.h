@@ -17,7 +17,6 @@ struct vr_proc;
 #define VR_PROC_ADOPT_TRIES      3  /* shims that die one after the other */
 #define VR_PROC_ADOPT_LOOKS      40 /* for the lock of a dead shim, */
 #define VR_PROC_ADOPT_LOOK_MS    5  /* so far apart */
-#define VR_PROC_CLEAN_SECS       30
 
 /** How a proc is, in the words of the protocol. */
 enum vr_proc_actual {
