@@ -96,6 +96,7 @@ struct vr_proc {
     int64_t test_n; /* the number that `test` answers */
     int64_t test_done;
     json_t *test_report;
+    size_t test_bytes; /* of its text */
     int64_t restart_done;
     bool restarting;
 };
@@ -767,11 +768,14 @@ static void tell_failure(struct vr_proc *p, const json_t *results)
 static void tested(void *arg, bool passed, const json_t *results)
 {
     struct vr_proc *p = arg;
+    vr_auto_free char *dump = NULL;
 
     p->test_done = p->test_n;
     json_decref(p->test_report);
     p->test_report = json_pack("{s:I, s:s, s:O}", "n", (json_int_t)p->test_done, "state",
                                passed ? "passed" : "failed", "results", results);
+    dump = vr_json_dump(p->test_report);
+    p->test_bytes = strlen(dump);
     if (!passed) {
         tell_failure(p, results);
         keep_log_tail(p);
@@ -981,7 +985,20 @@ static void add_usage(struct vr_proc *p, json_t *out)
     vr_json_set(out, "cpu_us", json_integer(use.cpu_us));
 }
 
-json_t *vr_proc_report(struct vr_proc *p, bool all)
+/* Until they are answered: results may be long, and a report goes out every other second. */
+static void add_test(struct vr_proc *p, size_t *room, json_t *out)
+{
+    if (!p->test_report || number(p->want, "test_n", 0) != p->test_done)
+        return;
+    if (p->test_bytes > *room) {
+        changed(p);
+        return;
+    }
+    *room -= p->test_bytes;
+    vr_json_set(out, "test", json_incref(p->test_report));
+}
+
+json_t *vr_proc_report(struct vr_proc *p, bool all, size_t *test_room)
 {
     json_t *out;
 
@@ -994,8 +1011,7 @@ json_t *vr_proc_report(struct vr_proc *p, bool all)
                     (json_int_t)p->state.pid, "generation", (json_int_t)p->state.generation,
                     "restarts", (json_int_t)p->state.restarts, "message", p->message, "code",
                     p->code, "exit", report_exit(&p->state.exit));
-    if (p->test_report)
-        vr_json_set(out, "test", json_incref(p->test_report));
+    add_test(p, test_room, out);
     if (p->log_tail)
         vr_json_set(out, "log_tail", vr_json_text(p->log_tail, strlen(p->log_tail)));
     add_usage(p, out);

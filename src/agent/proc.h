@@ -53,8 +53,12 @@ void vr_proc_want(struct vr_proc *p, const json_t *desired);
 /** Stop it whatever the last wish was: it is no longer on this host's list. */
 void vr_proc_stop(struct vr_proc *p);
 
-/** Its element of a report if it changed since the last one (or `all`), else NULL. Given. */
-json_t *vr_proc_report(struct vr_proc *p, bool all);
+/**
+ * Its element of a report if it changed since the last one (or `all`), else NULL. Given.
+ * @test_room  bytes that results of tests may still take, lowered; those that do not fit come with
+ *             a later report
+ */
+json_t *vr_proc_report(struct vr_proc *p, bool all, size_t *test_room);
 
 /** Where its log is: <state_dir>/logs/<id>/log. Given. */
 char *vr_proc_log_path(const struct vr_agent_config *config, int64_t id);

@@ -236,8 +236,10 @@ void vr_procs_apply(struct vr_procs *procs, const json_t *list, bool is_current)
 
 void vr_procs_report(struct vr_procs *procs, json_t *out, bool all)
 {
+    size_t test_room = VR_PROCS_TEST_BYTES;
+
     for (size_t i = 0; i < procs->count; i++) {
-        json_t *one = vr_proc_report(procs->list[i], all);
+        json_t *one = vr_proc_report(procs->list[i], all, &test_room);
 
         if (one)
             vr_json_push(out, one);

@@ -9,7 +9,10 @@
 
 struct vr_procs;
 
-#define VR_PROCS_MAX       2000
+#define VR_PROCS_MAX 2000
+#define VR_PROCS_TEST_BYTES                                                                        \
+    (4 << 20)                  /* of results of tests in a report; the server takes 8 MiB          \
+                                */
 #define VR_PROCS_LOGS_KEPT 300 /* log folders of procs that are gone, newest first */
 
 /** @agent borrowed. */

@@ -8,8 +8,8 @@
 
 #include <jansson.h>
 
-#define VR_UPTEST_RESULT_BYTES (4 << 20)
-#define VR_UPTEST_TESTS_MAX    100 /* bounds the time of a whole run */
+#define VR_UPTEST_RESULT_BYTES (1 << 20) /* longer results count as none */
+#define VR_UPTEST_TESTS_MAX    100       /* bounds the time of a whole run */
 
 #define VR_UPTEST_SUFFIX ".test" /* of the folders of a run: <proc id>.test<number>-<when> */
 
