@@ -21,10 +21,10 @@ deps-test:
 	@$(SUDO) tools/install-deps test
 
 $(BUILD)/build.ninja:
-	meson setup $(BUILD)
+	@meson setup $(BUILD) > /dev/null || meson setup $(BUILD)
 
 build: deps $(BUILD)/build.ninja
-	ninja -C $(BUILD)
+	@ninja -C $(BUILD)
 
 demo: build
 	@$(SUDO) tools/demo start $(BUILD)
