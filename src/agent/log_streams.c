@@ -9,7 +9,7 @@
 #include "agent/log_streams.h"
 
 #include "agent/link.h"
-#include "agent/proc.h"
+#include "agent/proc_log.h"
 #include "agent/watch.h"
 #include "core/buf.h"
 #include "fmt/json.h"

@@ -17,17 +17,17 @@
 #include "agent/proc.h"
 
 #include "agent/link.h"
+#include "agent/proc_exit.h"
+#include "agent/proc_log.h"
 #include "agent/slugs.h"
 #include "agent/task.h"
 #include "agent/uptest.h"
+#include "agent/wish.h"
 #include "core/clock.h"
-#include "fmt/env.h"
 #include "fmt/json.h"
 #include "fmt/utf8.h"
-#include "fmt/yaml.h"
 #include "runtime/listen.h"
 #include "runtime/shim_client.h"
-#include "runtime/skeleton.h"
 #include "sys/fs.h"
 #include "sys/sock.h"
 
@@ -104,20 +104,6 @@ struct vr_proc {
 static void reconcile(struct vr_proc *p);
 static void launch(struct vr_proc *p, bool adopt);
 
-static int64_t number(const json_t *object, const char *name, int64_t fallback)
-{
-    const json_t *v = json_object_get(object, name);
-
-    return json_is_integer(v) ? json_integer_value(v) : fallback;
-}
-
-static const char *text(const json_t *object, const char *name)
-{
-    const char *v = json_string_value(json_object_get(object, name));
-
-    return v ? v : "";
-}
-
 static const json_t *policy(const struct vr_proc *p)
 {
     return json_object_get(p->want, "policy");
@@ -148,30 +134,10 @@ static void set_message(struct vr_proc *p, const char *code, const char *message
     changed(p);
 }
 
-/* The last lines of the log, for a report of something that went wrong. */
 static void keep_log_tail(struct vr_proc *p)
 {
-    vr_auto_close int fd = open(p->log_path, O_RDONLY | O_CLOEXEC);
-    char raw[VR_PROC_LOG_TAIL_BYTES + 1];
-    off_t size;
-    ssize_t n;
-    char *start;
-    int lines = 0;
-
     free(p->log_tail);
-    p->log_tail = NULL;
-    if (fd < 0)
-        return;
-    size = lseek(fd, 0, SEEK_END);
-    n = pread(fd, raw, VR_PROC_LOG_TAIL_BYTES,
-              size > VR_PROC_LOG_TAIL_BYTES ? size - VR_PROC_LOG_TAIL_BYTES : 0);
-    if (n <= 0)
-        return;
-    raw[n] = '\0';
-    for (start = raw + n; start > raw; start--)
-        if (start[-1] == '\n' && start != raw + n && ++lines == VR_PROC_LOG_TAIL_LINES)
-            break;
-    p->log_tail = vr_strdup(start);
+    p->log_tail = vr_proc_log_tail(p->log_path);
 }
 
 /* It failed for good: nothing happens until the wish changes. */
@@ -252,7 +218,7 @@ static bool is_forced(const struct vr_proc *p)
 
 static void stop(struct vr_proc *p)
 {
-    int64_t grace_ms = number(policy(p), "stop_secs", 10) * 1000;
+    int64_t grace_ms = vr_wish_number(policy(p), "stop_secs", 10) * 1000;
     int r;
 
     vr_slugs_cancel(p->slug_wait);
@@ -276,7 +242,7 @@ static void stop(struct vr_proc *p)
 
 static bool is_listening(struct vr_proc *p, bool *out_stranger)
 {
-    int64_t port = number(p->want, "port", 0);
+    int64_t port = vr_wish_number(p->want, "port", 0);
     struct vr_listener who;
     struct vr_err err;
 
@@ -303,20 +269,20 @@ static int64_t uptime_ms(const struct vr_proc *p)
 
 static int64_t start_secs(const struct vr_proc *p)
 {
-    int64_t secs = number(policy(p), "start_secs", -1);
+    int64_t secs = vr_wish_number(policy(p), "start_secs", -1);
 
     if (secs >= 0)
         return secs;
-    return vr_uptest_count(p->slug_path, text(p->want, "proc_name")) ? 0 : 1;
+    return vr_uptest_count(p->slug_path, vr_wish_text(p->want, "proc_name")) ? 0 : 1;
 }
 
 static void start_timed_out(struct vr_proc *p)
 {
     char message[VR_PROC_MESSAGE_BYTES];
-    int64_t port = number(p->want, "port", 0);
+    int64_t port = vr_wish_number(p->want, "port", 0);
 
     snprintf(message, sizeof(message), "nothing listened on port %" PRId64 " within %" PRId64 " s",
-             port, number(policy(p), "start_timeout_secs", 60));
+             port, vr_wish_number(policy(p), "start_timeout_secs", 60));
     fatal(p, "start_timeout", message);
     vr_ignore(vr_shim_kill(p->shim, NULL), "a dead shim is noticed by its socket");
 }
@@ -363,25 +329,6 @@ static void watch_readiness(struct vr_proc *p)
 
 /* ------------------------------------------------------------------ the shim's news */
 
-static void describe_exit(const struct vr_shim_exit *e, char *out, size_t n)
-{
-    if (e->is_oom)
-        snprintf(out, n, "killed for want of memory after %" PRId64 " ms", e->uptime_ms);
-    else if (!e->is_known)
-        snprintf(out, n, "ended, nobody saw how");
-    else if (e->signal)
-        snprintf(out, n, "ended by signal %d (%s) after %" PRId64 " ms", e->signal,
-                 sigdescr_np(e->signal) ?: "?", e->uptime_ms);
-    else
-        snprintf(out, n, "exited with code %d after %" PRId64 " ms", e->code, e->uptime_ms);
-}
-
-/* The container never ran: another host's runtime may not refuse it. */
-static bool is_refused(const struct vr_shim_exit *e)
-{
-    return e->generation && e->is_known && !e->signal && e->code < 0;
-}
-
 static void lost_generation(struct vr_proc *p)
 {
     p->ready = false;
@@ -399,7 +346,7 @@ static void follow_shim(struct vr_proc *p, const struct vr_shim_state *s)
     if (*s->why)
         snprintf(how, sizeof(how), "%s", s->why);
     else
-        describe_exit(&s->exit, how, sizeof(how));
+        vr_proc_exit_describe(&s->exit, how, sizeof(how));
     switch (s->phase) {
     case VR_SHIM_RUNNING:
         if (p->generation == s->generation && p->ready)
@@ -426,9 +373,9 @@ static void follow_shim(struct vr_proc *p, const struct vr_shim_state *s)
     case VR_SHIM_FATAL:
     case VR_SHIM_EXITED:
         fatal(p,
-              is_refused(&s->exit) ? "runtime_failed"
-              : p->was_ready       ? "crashed"
-                                   : "exited",
+              vr_proc_exit_is_refused(&s->exit) ? "runtime_failed"
+              : p->was_ready                    ? "crashed"
+                                                : "exited",
               how);
         break;
     case VR_SHIM_STOPPED:
@@ -502,107 +449,32 @@ static void shim_speaks(void *arg)
 
 /* ------------------------------------------------------------------ launching */
 
-static int resolve_user(struct vr_proc *p, struct vr_err *err)
+/* The terms of its containers; released by vr_wish_bundle_fini() in any case. */
+static int fill_spec(struct vr_proc *p, struct vr_wish_bundle *out, struct vr_err *err)
 {
-    const char *run_as = text(p->want, "run_as");
+    struct vr_wish_place place = {.agent = p->agent,
+                                  .container = p->container,
+                                  .dir = p->dir,
+                                  .run_dir = p->run_dir,
+                                  .slug = p->slug_path,
+                                  .uid = p->uid,
+                                  .gid = p->gid,
+                                  .userns = p->userns};
 
-    return vr_user_find(*run_as ? run_as : "nobody", &p->uid, &p->gid, err);
-}
-
-static int read_volumes(struct vr_proc *p, struct vr_bundle_bind *binds, size_t *out_count,
-                        struct vr_err *err)
-{
-    const json_t *volumes = json_object_get(p->want, "volumes");
-    size_t i;
-    json_t *pair;
-
-    *out_count = 0;
-    if (json_array_size(volumes) > VR_BUNDLE_VOLUMES_MAX)
-        return vr_fail(err, VR_LIMIT, "more than %d volumes", VR_BUNDLE_VOLUMES_MAX);
-    json_array_foreach (volumes, i, pair) {
-        binds[i].source = json_string_value(json_array_get(pair, 0));
-        binds[i].target = json_string_value(json_array_get(pair, 1));
-        if (!binds[i].source || !binds[i].target)
-            return vr_fail(err, VR_INVALID, "volume %zu is not a pair of paths", i + 1);
-        *out_count = i + 1;
-    }
-    return 0;
-}
-
-/* Everything of the bundle but what must be computed; `binds` holds VR_BUNDLE_VOLUMES_MAX. */
-static int fill_spec(struct vr_proc *p, struct vr_bundle_bind *binds, struct vr_bundle_spec *spec,
-                     struct vr_err *err)
-{
-    *spec = (struct vr_bundle_spec){
-        .id = p->container,
-        .dir = p->dir,
-        .run_dir = p->run_dir,
-        .slug = p->slug_path,
-        .skeleton = p->agent->skeleton,
-        .shim_path = p->agent->config.shim,
-        .user_name = text(p->want, "run_as"),
-        .uid = p->uid,
-        .gid = p->gid,
-        .userns = p->userns,
-        .userns_base = (uint32_t)p->agent->config.userns_base,
-        .userns_count = (uint32_t)p->agent->config.userns_count,
-        .memory_bytes = number(p->want, "mem_limit", 0),
-        .memsw_bytes = number(p->want, "memsw_limit", 0),
-        .volumes = binds,
-        .command = text(p->want, "cmd"),
-        .port = (uint16_t)number(p->want, "port", 0),
-        .hostname = text(p->want, "name"),
-    };
-    return read_volumes(p, binds, &spec->volume_count, err);
-}
-
-/* What the operator of this host has named for values that are exactly `$NAME`. */
-static const char *look_up(void *arg, const char *name)
-{
-    const struct vr_agent *agent = arg;
-
-    return json_string_value(json_object_get(agent->config.environment, name));
-}
-
-/* The two secret texts; given. */
-static int make_texts(struct vr_proc *p, char **out_env, char **out_settings, struct vr_err *err)
-{
-    struct vr_env_spec env = {.env = json_object_get(p->want, "env"),
-                              .expand = vr_streq(text(p->want, "env_expand"), "shell"),
-                              .lookup = look_up,
-                              .arg = p->agent};
-    const json_t *settings = json_object_get(p->want, "settings");
-    int r;
-
-    r = vr_env_format(&env, out_env, err);
-    if (r < 0)
-        return vr_fail_in(err, r, "environment");
-    *out_settings = vr_yaml_dump(settings);
-    return 0;
+    return vr_wish_bundle_init(out, &place, p->want, err);
 }
 
 static int write_bundle(struct vr_proc *p, struct vr_bundle *out, struct vr_err *err)
 {
-    struct vr_bundle_bind binds[VR_BUNDLE_VOLUMES_MAX];
-    vr_auto_free char *skeleton = NULL;
-    vr_auto_free char *env = NULL;
-    vr_auto_free char *settings = NULL;
-    struct vr_bundle_spec spec;
-    int r;
+    struct vr_wish_bundle made;
+    int r = fill_spec(p, &made, err);
 
-    r = fill_spec(p, binds, &spec, err);
     if (r == 0)
-        r = vr_skeleton_prepare(p->agent->skeleton,
-                                p->userns ? (uid_t)p->agent->config.userns_base : 0, &skeleton,
-                                err);
+        r = vr_wish_bundle_complete(&made, p->agent, p->want, err);
     if (r == 0)
-        r = make_texts(p, &env, &settings, err);
-    if (r < 0)
-        return r;
-    spec.skeleton = skeleton;
-    spec.env_sh = env;
-    spec.settings_yaml = settings;
-    return vr_bundle_write(&spec, &p->agent->caps, out, err);
+        r = vr_bundle_write(&made.spec, &p->agent->caps, out, err);
+    vr_wish_bundle_fini(&made);
+    return r;
 }
 
 static int start_shim(struct vr_proc *p, bool adopt, struct vr_err *err)
@@ -618,8 +490,8 @@ static int start_shim(struct vr_proc *p, bool adopt, struct vr_err *err)
         .runtime_root = runtime_root,
         .uid = p->uid,
         .gid = p->gid,
-        .max_restarts = (int)number(policy(p), "max_restarts", 5),
-        .restart_window_ms = number(policy(p), "restart_window_secs", 60) * 1000,
+        .max_restarts = (int)vr_wish_number(policy(p), "max_restarts", 5),
+        .restart_window_ms = vr_wish_number(policy(p), "restart_window_secs", 60) * 1000,
     };
     int r;
 
@@ -653,7 +525,7 @@ static int follow(struct vr_proc *p, struct vr_err *err)
 
 static bool port_is_ours(struct vr_proc *p)
 {
-    int64_t port = number(p->want, "port", 0);
+    int64_t port = vr_wish_number(p->want, "port", 0);
     char message[VR_PROC_MESSAGE_BYTES];
     struct vr_listener who = {0};
 
@@ -689,7 +561,7 @@ static void launch(struct vr_proc *p, bool adopt)
         return;
     }
     p->start_deadline =
-        vr_mono_add_ms(vr_mono_now(), number(policy(p), "start_timeout_secs", 60) * 1000);
+        vr_mono_add_ms(vr_mono_now(), vr_wish_number(policy(p), "start_timeout_secs", 60) * 1000);
     if (!adopt)
         set_actual(p, VR_PROC_STARTING);
 }
@@ -713,9 +585,8 @@ static void slug_ready(void *arg, const char *path, const char *step, const stru
 
 static void begin(struct vr_proc *p)
 {
-    struct vr_bundle_bind binds[VR_BUNDLE_VOLUMES_MAX];
     char why[VR_BUNDLE_WARN_BYTES] = "";
-    struct vr_bundle_spec spec;
+    struct vr_wish_bundle made;
     struct vr_err err;
     uid_t uid;
     gid_t gid;
@@ -724,15 +595,16 @@ static void begin(struct vr_proc *p)
     free(p->log_tail);
     p->log_tail = NULL;
     set_message(p, "", "");
-    r = resolve_user(p, &err);
+    r = vr_wish_user(p->want, &p->uid, &p->gid, &err);
     if (r == 0)
-        r = fill_spec(p, binds, &spec, &err);
+        r = fill_spec(p, &made, &err);
     if (r < 0) {
         p->stage = STAGE_UP;
         fatal(p, "start_failed", err.msg);
         return;
     }
-    p->userns = p->agent->config.userns_base && vr_bundle_wants_userns(&spec, &p->agent->caps, why);
+    p->userns =
+        p->agent->config.userns_base && vr_bundle_wants_userns(&made.spec, &p->agent->caps, why);
     if (*why)
         vr_warn(&p->log, "%s", why);
     uid = p->userns ? (uid_t)p->agent->config.userns_base + p->uid : p->uid;
@@ -753,12 +625,12 @@ static void tell_failure(struct vr_proc *p, const json_t *results)
     size_t i;
 
     json_array_foreach (results, i, one) {
-        const char *output = text(one, "Output");
+        const char *output = vr_wish_text(one, "Output");
 
         if (json_is_true(json_object_get(one, "Passed")))
             continue;
         output += strspn(output, " \t\r\n");
-        snprintf(message, sizeof(message), "uptest '%s' failed%s%.*s", text(one, "Name"),
+        snprintf(message, sizeof(message), "uptest '%s' failed%s%.*s", vr_wish_text(one, "Name"),
                  *output ? ": " : "", (int)strcspn(output, "\r\n"), output);
         set_message(p, "test_failed", message);
         return;
@@ -789,38 +661,26 @@ static void tested(void *arg, bool passed, const json_t *results)
 
 static void test(struct vr_proc *p)
 {
-    struct vr_bundle_bind binds[VR_BUNDLE_VOLUMES_MAX];
-    vr_auto_free char *skeleton = NULL;
-    vr_auto_free char *env = NULL;
-    vr_auto_free char *settings = NULL;
-    struct vr_bundle_spec like;
-    struct vr_err err;
+    struct vr_wish_bundle made;
     struct vr_uptest_spec spec = {.agent = p->agent,
                                   .proc_id = p->id,
                                   .number = p->test_n,
-                                  .proc_name = text(p->want, "proc_name"),
-                                  .address = text(p->want, "address"),
-                                  .like = &like,
-                                  .test_secs = number(policy(p), "test_secs", 60),
+                                  .proc_name = vr_wish_text(p->want, "proc_name"),
+                                  .address = vr_wish_text(p->want, "address"),
+                                  .like = &made.spec,
+                                  .test_secs = vr_wish_number(policy(p), "test_secs", 60),
                                   .fn = tested,
                                   .arg = p};
-    int r;
+    struct vr_err err;
+    int r = fill_spec(p, &made, &err);
 
-    r = fill_spec(p, binds, &like, &err);
     if (r == 0)
-        r = vr_skeleton_prepare(p->agent->skeleton,
-                                p->userns ? (uid_t)p->agent->config.userns_base : 0, &skeleton,
-                                &err);
-    if (r == 0)
-        r = make_texts(p, &env, &settings, &err);
-    if (r < 0) {
+        r = vr_wish_bundle_complete(&made, p->agent, p->want, &err);
+    if (r < 0)
         fatal(p, "start_failed", err.msg);
-        return;
-    }
-    like.skeleton = skeleton;
-    like.env_sh = env;
-    like.settings_yaml = settings;
-    p->test = vr_uptest_start(&spec);
+    else
+        p->test = vr_uptest_start(&spec);
+    vr_wish_bundle_fini(&made);
 }
 
 /* ------------------------------------------------------------------ wish and stage */
@@ -840,8 +700,8 @@ static void reconcile(struct vr_proc *p)
             stop(p);
         return;
     }
-    if (number(p->want, "restart_n", 0) > p->restart_done) {
-        p->restart_done = number(p->want, "restart_n", 0);
+    if (vr_wish_number(p->want, "restart_n", 0) > p->restart_done) {
+        p->restart_done = vr_wish_number(p->want, "restart_n", 0);
         if (p->stage != STAGE_IDLE) {
             p->restarting = true;
             stop(p);
@@ -853,8 +713,8 @@ static void reconcile(struct vr_proc *p)
         return;
     }
     if (p->actual == VR_PROC_RUNNING && p->ready && !p->test &&
-        number(p->want, "test_n", 0) > p->test_done) {
-        p->test_n = number(p->want, "test_n", 0);
+        vr_wish_number(p->want, "test_n", 0) > p->test_done) {
+        p->test_n = vr_wish_number(p->want, "test_n", 0);
         test(p);
     }
 }
@@ -885,7 +745,7 @@ struct vr_proc *vr_proc_new(struct vr_agent *agent, const json_t *desired, bool 
     struct vr_proc *p = vr_alloc(sizeof(*p));
 
     p->agent = agent;
-    p->id = number(desired, "id", 0);
+    p->id = vr_wish_number(desired, "id", 0);
     snprintf(p->id_text, sizeof(p->id_text), "%" PRId64, p->id);
     snprintf(p->container, sizeof(p->container), "%s%" PRId64, agent->container_prefix, p->id);
     vr_log_init(&p->log, &agent->log, "proc", p->id_text);
@@ -896,10 +756,10 @@ struct vr_proc *vr_proc_new(struct vr_agent *agent, const json_t *desired, bool 
     p->code = "";
     p->ready_timer = vr_timer_new(&agent->loop, check_ready, p);
     p->adopt_timer = vr_timer_new(&agent->loop, take_over, p);
-    p->restart_done = number(desired, "restart_n", 0);
+    p->restart_done = vr_wish_number(desired, "restart_n", 0);
     p->dirty = true;
     p->want = json_deep_copy(desired);
-    p->runs_wanted = vr_streq(text(desired, "desired"), "run");
+    p->runs_wanted = vr_streq(vr_wish_text(desired, "desired"), "run");
     take_up(p, found);
     return p;
 }
@@ -937,16 +797,16 @@ enum vr_proc_actual vr_proc_actual(const struct vr_proc *p)
 
 const char *vr_proc_slug(const struct vr_proc *p)
 {
-    return text(json_object_get(p->want, "slug"), "sha256");
+    return vr_wish_text(json_object_get(p->want, "slug"), "sha256");
 }
 
 void vr_proc_want(struct vr_proc *p, const json_t *desired)
 {
-    if (number(desired, "epoch", 0) != number(p->want, "epoch", 0))
+    if (vr_wish_number(desired, "epoch", 0) != vr_wish_number(p->want, "epoch", 0))
         p->dirty = true;
     json_decref(p->want);
     p->want = json_deep_copy(desired);
-    p->runs_wanted = vr_streq(text(desired, "desired"), "run");
+    p->runs_wanted = vr_streq(vr_wish_text(desired, "desired"), "run");
     reconcile(p);
     if (p->dirty)
         vr_link_changed(p->agent->link);
@@ -958,21 +818,7 @@ void vr_proc_stop(struct vr_proc *p)
     reconcile(p);
 }
 
-char *vr_proc_log_path(const struct vr_agent_config *config, int64_t id)
-{
-    return vr_strf("%s/logs/%" PRId64 "/log", config->state_dir, id);
-}
-
 /* ------------------------------------------------------------------ report */
-
-static json_t *report_exit(const struct vr_shim_exit *e)
-{
-    if (!e->generation)
-        return json_null();
-    return json_pack("{s:i, s:i, s:b, s:b, s:I, s:I, s:I}", "code", e->code, "signal", e->signal,
-                     "oom", e->is_oom, "known", e->is_known, "uptime_ms", (json_int_t)e->uptime_ms,
-                     "at_us", (json_int_t)e->at_us, "generation", (json_int_t)e->generation);
-}
 
 static void add_usage(struct vr_proc *p, json_t *out)
 {
@@ -988,7 +834,7 @@ static void add_usage(struct vr_proc *p, json_t *out)
 /* Until they are answered: results may be long, and a report goes out every other second. */
 static void add_test(struct vr_proc *p, size_t *room, json_t *out)
 {
-    if (!p->test_report || number(p->want, "test_n", 0) != p->test_done)
+    if (!p->test_report || vr_wish_number(p->want, "test_n", 0) != p->test_done)
         return;
     if (p->test_bytes > *room) {
         changed(p);
@@ -1006,11 +852,11 @@ json_t *vr_proc_report(struct vr_proc *p, bool all, size_t *test_room)
         return NULL;
     p->dirty = false;
     out = json_pack("{s:I, s:I, s:s, s:I, s:I, s:I, s:I, s:s, s:s, s:o}", "id", (json_int_t)p->id,
-                    "epoch", (json_int_t)number(p->want, "epoch", 0), "actual",
+                    "epoch", (json_int_t)vr_wish_number(p->want, "epoch", 0), "actual",
                     actual_names[p->actual], "since_us", (json_int_t)p->since_us, "pid",
                     (json_int_t)p->state.pid, "generation", (json_int_t)p->state.generation,
                     "restarts", (json_int_t)p->state.restarts, "message", p->message, "code",
-                    p->code, "exit", report_exit(&p->state.exit));
+                    p->code, "exit", vr_proc_exit_json(&p->state.exit));
     add_test(p, test_room, out);
     if (p->log_tail)
         vr_json_set(out, "log_tail", vr_json_text(p->log_tail, strlen(p->log_tail)));

@@ -10,8 +10,6 @@
 struct vr_proc;
 
 #define VR_PROC_MESSAGE_BYTES    256
-#define VR_PROC_LOG_TAIL_LINES   50
-#define VR_PROC_LOG_TAIL_BYTES   8192
 #define VR_PROC_READY_FIRST_MS   5 /* first look for the listener, then ever slower */
 #define VR_PROC_READY_SLOWEST_MS 100
 #define VR_PROC_ADOPT_TRIES      3  /* shims that die one after the other */
@@ -59,8 +57,5 @@ void vr_proc_stop(struct vr_proc *p);
  *             a later report
  */
 json_t *vr_proc_report(struct vr_proc *p, bool all, size_t *test_room);
-
-/** Where its log is: <state_dir>/logs/<id>/log. Given. */
-char *vr_proc_log_path(const struct vr_agent_config *config, int64_t id);
 
 #endif
