@@ -4,8 +4,9 @@
  *
  * A password costs 80 ms and 64 MiB to check, on purpose. A pair that was found right is therefore
  * remembered for some minutes under a keyed hash of itself, which is of no use to anyone but this
- * process; all is forgotten whenever a user changes. Tokens are random, so a plain SHA-256 of them
- * is enough to look them up by.
+ * process; all is forgotten whenever a user changes. A user whom nobody knows costs the same check,
+ * of a password that is no one's: else the time of an answer would tell who has an account. Tokens
+ * are random, so a plain SHA-256 of them is enough to look them up by.
  */
 #include "server/auth.h"
 
@@ -32,6 +33,7 @@ struct cached {
 
 struct vr_auth {
     struct vr_store *store;
+    char nobodys_password[crypto_pwhash_STRBYTES]; /* hash; "" if it could not be made */
     unsigned char key[VR_HASH_KEY_BYTES];
     pthread_mutex_t lock;
     struct cached *cache; /* VR_AUTH_CACHE_MAX, under lock */
@@ -60,6 +62,16 @@ enum vr_role vr_role_parse(const char *name)
     return VR_ROLE_NONE;
 }
 
+/* Made once, at the cost of every stored password; what it is the hash of, nobody knows. */
+static void make_nobodys_password(char *out, size_t size)
+{
+    vr_auto_free char *password = vr_random_hex(VR_AUTH_TOKEN_BYTES);
+    vr_auto_free char *hash = NULL;
+
+    if (vr_auth_hash_password(password, &hash, NULL) == 0)
+        snprintf(out, size, "%s", hash);
+}
+
 struct vr_auth *vr_auth_new(struct vr_store *store)
 {
     struct vr_auth *auth = vr_alloc(sizeof(*auth));
@@ -67,6 +79,7 @@ struct vr_auth *vr_auth_new(struct vr_store *store)
     auth->store = store;
     auth->cache = vr_alloc_array(VR_AUTH_CACHE_MAX, sizeof(*auth->cache));
     vr_random(auth->key, sizeof(auth->key));
+    make_nobodys_password(auth->nobodys_password, sizeof(auth->nobodys_password));
     pthread_mutex_init(&auth->lock, NULL);
     return auth;
 }
@@ -184,11 +197,25 @@ static int user_of_token(struct vr_auth *auth, const char *token, struct vr_who 
     return 0;
 }
 
+/* vr_auth_check_password(), unless as many checks as there may be are under way. */
+static int check_in_turn(struct vr_auth *auth, const char *hash, const char *password,
+                         bool *out_right, struct vr_err *err)
+{
+    int r = 0;
+
+    if (atomic_fetch_add(&auth->verifying, 1) < VR_AUTH_VERIFY_MAX)
+        *out_right = vr_auth_check_password(hash, password);
+    else
+        r = vr_fail(err, VR_LIMIT, "too many log-ins at once: try again in a second");
+    atomic_fetch_sub(&auth->verifying, 1);
+    return r;
+}
+
 static int user_of_password(struct vr_auth *auth, const char *username, const char *password,
                             struct vr_who *out, struct vr_err *err)
 {
     VR_ROW(user) user = {0};
-    bool right = false;
+    bool is_known, right;
     int r;
 
     {
@@ -198,18 +225,14 @@ static int user_of_password(struct vr_auth *auth, const char *username, const ch
         if (r == 0)
             r = vr_store_user_find(tx, username, &user, err);
     }
-    if (r == -VR_NOT_FOUND)
-        return nobody(err);
+    is_known = r == 0;
+    if (r < 0 && r != -VR_NOT_FOUND)
+        return r;
+    r = check_in_turn(auth, is_known ? user.password : auth->nobodys_password, password, &right,
+                      err);
     if (r < 0)
         return r;
-    if (atomic_fetch_add(&auth->verifying, 1) < VR_AUTH_VERIFY_MAX)
-        right = vr_auth_check_password(user.password, password);
-    else
-        r = vr_fail(err, VR_LIMIT, "too many log-ins at once: try again in a second");
-    atomic_fetch_sub(&auth->verifying, 1);
-    if (r < 0)
-        return r;
-    r = right ? fill_who(&user, out, err) : nobody(err);
+    r = is_known && right ? fill_who(&user, out, err) : nobody(err);
     if (r == 0)
         note_use(auth, vr_store_user_logged_in, user.id);
     return r;

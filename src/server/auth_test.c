@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Who is asking, over real HTTP: passwords, tokens, what is remembered and forgotten. */
+#include "core/clock.h"
 #include "server/server_fixture.h"
 #include "store/token.h"
 
@@ -78,6 +79,34 @@ TEST(auth__a_wrong_password_or_user__says_the_same)
     first = vr_strdup(r.last.body);
     CHECK(ask(&r, "nobody", RIG_PASSWORD) == 401);
     CHECK_STR(r.last.body, first);
+}
+
+/* The quickest of some refusals, in nanoseconds: the least that one costs. */
+static int64_t cost_of_refusal(struct rig *r, const char *user)
+{
+    int64_t least = INT64_MAX;
+
+    for (int i = 0; i < 5; i++) {
+        struct vr_mono begin = vr_mono_now();
+        int64_t ns;
+
+        if (ask(r, user, "wrong password") != 401)
+            return -1;
+        ns = vr_mono_now().ns - begin.ns;
+        least = ns < least ? ns : least;
+    }
+    return least;
+}
+
+TEST(auth__an_unknown_user__costs_as_much_as_a_wrong_password)
+{
+    RIG(r);
+    int64_t known, unknown;
+
+    CHECK(rig_start(&r));
+    known = cost_of_refusal(&r, "ann");
+    unknown = cost_of_refusal(&r, "nobody");
+    CHECK(known > 0 && unknown > known / 2 && unknown < known * 2);
 }
 
 TEST(auth__what_is_no_credential__is_refused)

@@ -92,6 +92,11 @@ void vr_files_handle(struct vr_server *server, struct vr_http_req *req)
         vr_http_answer_error(req, vr_auth_status(r), "%s", err.msg);
         return;
     }
+    if (who.role < VR_ROLE_VIEWER) {
+        vr_http_answer_error(req, 403, "user '%s' is a %s; this needs a %s", who.username,
+                             vr_role_name(who.role), vr_role_name(VR_ROLE_VIEWER));
+        return;
+    }
     if (!vr_streq(vr_http_req_segment(req, 1), "builds") || !name ||
         vr_http_req_segment_count(req) != 3)
         r = vr_fail(&err, VR_NOT_FOUND, "there is no file '%s'", vr_http_req_path(req));
