@@ -197,6 +197,17 @@ TEST(build__compile_fails__exit_code_and_last_line)
     CHECK(fails(order, "io", "compile", "exit code 3: no such library: libx"));
 }
 
+TEST(build__compile_makes_a_user_namespace__refused)
+{
+    vr_auto_json json_t *order = NULL;
+
+    if (!fx_is_ready())
+        return;
+    order = plain_order();
+    fx_pack(order, "unshare -Ur true", NULL);
+    CHECK(fails(order, "io", "compile", "Operation not permitted"));
+}
+
 TEST(build__compile_hangs__killed_at_the_time_limit)
 {
     struct vr_mono begin = vr_mono_now();

@@ -7,8 +7,9 @@
  *
  *   outer   joins the cgroup first, so that all that follows is inside; unshares; makes the root;
  *           waits for pid 1 and exits with its code. It dies with the job (set by who starts it).
- *   pid 1   first of a pid namespace: enters the root, becomes the build user, reaps. It dies with
- *           `outer`, and the kernel kills the whole namespace with it: no daemon outlives a step.
+ *   pid 1   first of a pid namespace: enters the root, becomes the build user, gives up the system
+ *           calls that a build does without, reaps. It dies with `outer`, and the kernel kills the
+ *           whole namespace with it: no daemon outlives a step.
  *   pid 2   the program.
  *
  * The root is a tmpfs of mount points that belongs to root and that the build user cannot write;
@@ -16,6 +17,7 @@
  * killed job leaves no mount behind. /etc is made, not bound: the host's would show its files.
  */
 #include "build/sandbox.h"
+#include "build/build_seccomp.h"
 #include "core/str.h"
 #include "sys/fs.h"
 
@@ -437,6 +439,9 @@ static int start_program(const struct launcher *l, struct vr_err *err)
         return r;
     if (chdir(l->cwd) < 0)
         return vr_fail_sys(err, "user %u: enter %s", l->uid, l->cwd);
+    r = vr_build_seccomp_install(err);
+    if (r < 0)
+        return r;
     program = fork();
     if (program < 0)
         return vr_fail_sys(err, "fork");
