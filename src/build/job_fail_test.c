@@ -151,7 +151,7 @@ TEST(build__submodule_by_ext__refused)
     if (!fx_is_ready())
         return;
     repo = fx_path("repo");
-    proof = fx_path("work/vcs/proof");
+    proof = fx_path("state/work/vcs/proof");
     modules = vr_strf("[submodule \"s\"]\n\tpath = s\n\turl = \"ext::touch %s\"\n", proof);
     fx_put("repo/.gitmodules", modules, 0644);
     free(fx_git("repo", "base"));
@@ -163,6 +163,20 @@ TEST(build__submodule_by_ext__refused)
     order = fx_order("build", repo, "v1");
     CHECK(fails(order, "io", "checkout", "'ext' not allowed"));
     CHECK(!vr_fs_exists(proof));
+}
+
+TEST(build__repository_in_the_agents_folder__denied)
+{
+    vr_auto_free char *repo = NULL;
+    vr_auto_json json_t *order = NULL;
+
+    if (!fx_is_ready())
+        return;
+    repo = fx_path("state/secret");
+    fx_put("state/secret/README", "x", 0644);
+    free(fx_git("state/secret", "v1"));
+    order = fx_order("build", repo, "v1");
+    CHECK(fails(order, "denied", "fetch", "is in a folder of the agent's own"));
 }
 
 TEST(build__tag_like_an_option__refused)

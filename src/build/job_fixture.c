@@ -111,7 +111,7 @@ char *fx_git(const char *folder, const char *tag)
 json_t *fx_order(const char *kind, const char *repo_url, const char *tag)
 {
     static const char *const names[] = {"nodejs", "python", "make", "static"};
-    vr_auto_free char *work = fx_path("work");
+    vr_auto_free char *work = fx_path("state/work");
     vr_auto_free char *out = fx_path("out");
     vr_auto_free char *run = fx_path("run");
     json_t *packs = json_array();
@@ -254,7 +254,7 @@ static bool has_no_cgroup(const char *dir_path)
 
 bool fx_is_clean(void)
 {
-    vr_auto_free char *tmp = fx_path("work/tmp");
+    vr_auto_free char *tmp = fx_path("state/work/tmp");
     vr_auto_free char *env = fx_path("run/builds");
     vr_auto_free char *mounts = NULL;
     size_t len;

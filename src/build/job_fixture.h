@@ -48,7 +48,7 @@ json_t *fx_job(const json_t *order);
 json_t *fx_result(const json_t *last);
 const char *fx_text(const json_t *last, const char *field);
 
-/** The job left no folder below work/tmp or run/, no cgroup and no mount. */
+/** The job left no folder below state/work/tmp or run/, no cgroup and no mount. */
 bool fx_is_clean(void);
 
 #endif

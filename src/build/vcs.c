@@ -18,6 +18,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <sys/stat.h>
 
 #define COMMIT_DIGITS 40
@@ -91,6 +92,85 @@ int vr_vcs_url_check(const char *url, struct vr_err *err)
                        "repository URL '%s' is none of http, https, ssh, git, file, user@host:path "
                        "or an absolute path",
                        url);
+    return 0;
+}
+
+#define FILE_SCHEME "file://"
+
+static bool is_local(const char *url)
+{
+    return *url == '/' || vr_str_has_prefix(url, FILE_SCHEME);
+}
+
+static int hex_digit(char c)
+{
+    static const char digits[] = "0123456789abcdef";
+    const char *p = c ? strchr(digits, c | 0x20) : NULL;
+
+    return p ? (int)(p - digits) : -1;
+}
+
+/* %XX as git and hg read it in file URLs; what is no such escape stays. In place. */
+static void unescape(char *text)
+{
+    char *to = text;
+
+    for (const char *p = text; *p; to++) {
+        int high = *p == '%' ? hex_digit(p[1]) : -1;
+        int low = high >= 0 ? hex_digit(p[2]) : -1;
+        bool is_escape = low >= 0 && (high || low); /* %00 is none */
+
+        *to = is_escape ? (char)(high << 4 | low) : *p;
+        p += is_escape ? 3 : 1;
+    }
+    *to = '\0';
+}
+
+/* Whether what is at path + suffix, if anything, is `dir` or below it. */
+static bool leads_into(const char *path, const char *suffix, const char *dir)
+{
+    vr_auto_free char *full = vr_strf("%s%s", path, suffix);
+    vr_auto_free char *real = realpath(full, NULL);
+
+    return real && vr_str_has_prefix(real, dir) && strchr("/", real[strlen(dir)]);
+}
+
+/* The folder around `work_dir`, or itself if that is the root: then it has the disk for itself. */
+static char *state_dir_of(const char *work_dir)
+{
+    char *dir = realpath(work_dir, NULL);
+    char *slash;
+
+    if (!dir)
+        return NULL;
+    slash = strrchr(dir, '/');
+    if (slash != dir)
+        *slash = '\0';
+    return dir;
+}
+
+int vr_vcs_place_check(const char *url, const char *work_dir, struct vr_err *err)
+{
+    /* As git tries them. */
+    static const char *const suffixes[] = {"", ".git", "/.git", ".git/.git"};
+    vr_auto_free char *path = NULL;
+    vr_auto_free char *dir = NULL;
+    bool is_own = false;
+
+    if (!is_local(url))
+        return 0;
+    dir = state_dir_of(work_dir);
+    if (!dir)
+        return vr_fail_sys(err, "find %s", work_dir);
+    path = vr_strndup(url, strcspn(url, "#"));
+    if (*url != '/') {
+        memmove(path, path + strlen(FILE_SCHEME), strlen(path) - strlen(FILE_SCHEME) + 1);
+        unescape(path);
+    }
+    for (size_t i = 0; i < VR_COUNT(suffixes) && !is_own; i++)
+        is_own = leads_into(path, suffixes[i], dir);
+    if (is_own)
+        return vr_fail(err, VR_DENIED, "repository '%s' is in a folder of the agent's own", url);
     return 0;
 }
 
@@ -318,6 +398,8 @@ int vr_vcs_open(struct vr_worker *worker, const char *work_dir, enum vr_vcs_type
 
     vcs->lock_fd = -1;
     r = vr_vcs_url_check(url, err);
+    if (!r)
+        r = vr_vcs_place_check(url, work_dir, err);
     if (r < 0)
         return r;
     key = vr_vcs_url_key(url);
@@ -328,7 +410,7 @@ int vr_vcs_open(struct vr_worker *worker, const char *work_dir, enum vr_vcs_type
     vcs->dir = vr_strf("%s/repo/%s", work_dir, key);
     vcs->marker = vr_strf("%s.changing", vcs->dir);
     vcs->home = vr_strf("%s/vcs", work_dir);
-    vcs->is_local = *url == '/' || vr_str_has_prefix(url, "file://");
+    vcs->is_local = is_local(url);
     r = prepare(vcs, work_dir, key, err);
     if (r < 0)
         return vr_fail_in(err, r, "mirror of '%s'", vcs->public_url);

@@ -30,6 +30,13 @@ int vr_vcs_type_parse(const char *name, enum vr_vcs_type *out, struct vr_err *er
 VR_MUST_USE
 int vr_vcs_url_check(const char *url, struct vr_err *err);
 
+/**
+ * Refuse a local repository that is in the folder around `work_dir`, the agent's own: its mirrors
+ * and slugs are of other apps. Links and %XX are followed. -VR_DENIED; 0 for a remote URL.
+ */
+VR_MUST_USE
+int vr_vcs_place_check(const char *url, const char *work_dir, struct vr_err *err);
+
 /** Allow [A-Za-z0-9_.+/-]{1,100}, not starting with '-' or '/', without "..". */
 VR_MUST_USE
 int vr_vcs_rev_check(const char *rev, struct vr_err *err);

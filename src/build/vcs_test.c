@@ -3,8 +3,10 @@
 #include "build/vcs.h"
 #include "core/str.h"
 #include "core/tap.h"
+#include "sys/fs.h"
 
 #include <stdio.h>
+#include <unistd.h>
 
 static bool url_ok(const char *url)
 {
@@ -42,6 +44,54 @@ TEST(vcs_url_check__helpers_options_and_junk__refused)
     CHECK(!url_ok("https://example.com/a\nb"));
     CHECK(!url_ok(""));
     CHECK(!url_ok(NULL));
+}
+
+/* Whether `scheme` + `<test's folder>/name` may be built, for a job at state/build. */
+static int place(const char *scheme, const char *name)
+{
+    vr_auto_free char *url = vr_strf("%s%s/%s", scheme, vr_tap_dir(), name);
+    vr_auto_free char *work = vr_strf("%s/state/build", vr_tap_dir());
+
+    return vr_vcs_place_check(url, work, NULL);
+}
+
+static bool make_places(void)
+{
+    static const char *const dirs[] = {"state/build/repo/a", "state/slugs", "statement", "repos/a"};
+    vr_auto_free char *link = vr_strf("%s/link", vr_tap_dir());
+    vr_auto_free char *hidden = vr_strf("%s/hidden.git", vr_tap_dir());
+    bool ok = symlink("state/build", link) == 0 && symlink("state/slugs", hidden) == 0;
+
+    for (size_t i = 0; i < VR_COUNT(dirs); i++) {
+        vr_auto_free char *dir = vr_strf("%s/%s", vr_tap_dir(), dirs[i]);
+
+        ok = ok && vr_fs_mkdir_p(dir, 0755, NULL) == 0;
+    }
+    return ok;
+}
+
+TEST(vcs_place_check__in_the_agents_folder__denied)
+{
+    CHECK(make_places());
+    CHECK(place("", "state") == -VR_DENIED);
+    CHECK(place("", "state/build/repo/a") == -VR_DENIED);
+    CHECK(place("", "state/build/repo/a#v1") == -VR_DENIED);
+    CHECK(place("file://", "state/slugs/") == -VR_DENIED);
+    CHECK(place("file://", "st%61te/slugs") == -VR_DENIED);
+    CHECK(place("", "repos/../state/slugs") == -VR_DENIED);
+    CHECK(place("", "link/repo/a") == -VR_DENIED);
+    CHECK(place("file://", "hidden") == -VR_DENIED);
+}
+
+TEST(vcs_place_check__elsewhere__allowed)
+{
+    CHECK(make_places());
+    CHECK(place("", "repos/a") == 0);
+    CHECK(place("file://", "repos/a") == 0);
+    CHECK(place("", "statement") == 0);
+    CHECK(place("", "missing") == 0);
+    CHECK(place("", "st%61te/slugs") == 0); /* no URL: a folder of that very name */
+    CHECK(vr_vcs_place_check("https://example.com/a.git", "/nonexistent", NULL) == 0);
 }
 
 TEST(vcs_rev_check__grammar__kept)
