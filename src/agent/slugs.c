@@ -38,8 +38,8 @@ struct vr_slug_wait {
     gid_t gid;
     vr_slugs_fn fn; /* NULL: called off */
     void *arg;
-    bool told;   /* of the fetch that just ended */
-    bool *ended; /* set when it is freed, for who is still in the call that made it; or NULL */
+    bool told; /* of the fetch that just ended */
+    uint64_t serial;
     struct vr_task *copier;
     struct vr_mount_copy copy;
 };
@@ -60,6 +60,7 @@ struct vr_slugs {
     struct vr_mounts *mounts;
     char *mount_dir;
     struct vr_slug_wait *waits;
+    uint64_t last_serial;
     struct fetch fetches[FETCHES_MAX];
 };
 
@@ -83,14 +84,21 @@ static void end_wait(struct vr_slug_wait *w, const char *path, const char *step,
     vr_slugs_fn fn = w->fn;
     void *arg = w->arg;
 
-    if (w->ended)
-        *w->ended = true;
     unlink_wait(w);
     w->copier = vr_task_free(w->copier);
     vr_mount_copy_fini(&w->copy);
     free(w);
     if (fn)
         fn(arg, path, step, err);
+}
+
+static struct vr_slug_wait *find_serial(struct vr_slugs *s, uint64_t serial)
+{
+    struct vr_slug_wait *w = s->waits;
+
+    while (w && w->serial != serial)
+        w = w->next;
+    return w;
 }
 
 static struct vr_slug_wait *next_of(struct vr_slugs *s, const char *sha256)
@@ -298,7 +306,7 @@ void vr_slugs_prepare(struct vr_slugs *s, const char *sha256, uid_t uid, gid_t g
 {
     struct vr_slug_wait *w;
     struct vr_err err;
-    bool ended = false;
+    uint64_t serial;
     size_t n = 0;
 
     *out = NULL;
@@ -315,12 +323,9 @@ void vr_slugs_prepare(struct vr_slugs *s, const char *sha256, uid_t uid, gid_t g
         .all = s, .next = s->waits, .uid = uid, .gid = gid, .fn = fn, .arg = arg};
     memcpy(w->sha256, sha256, sizeof(w->sha256) - 1);
     s->waits = w;
-    w->ended = &ended;
-    advance(w); /* may call fn, which finds *out as after the call: NULL */
-    if (ended)
-        return;
-    w->ended = NULL;
-    *out = w;
+    w->serial = serial = ++s->last_serial;
+    advance(w); /* may call fn, which finds *out as after the call: NULL, and then w is gone */
+    *out = find_serial(s, serial);
 }
 
 void vr_slugs_cancel(struct vr_slug_wait *w)

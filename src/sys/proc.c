@@ -96,11 +96,17 @@ static int set_user(const struct vr_spawn_spec *spec)
 
 static void default_signals(void)
 {
-    struct sigaction sa = {.sa_handler = SIG_DFL};
+    /* The kernel's own form of struct sigaction, all zero: the default action, nothing blocked. */
+    static const unsigned long by_default[8];
     sigset_t none;
 
+    /*
+     * By the system call, since libc keeps its own two signals to itself, and what started us may
+     * have left them ignored. It fails for SIGKILL and SIGSTOP, as it should.
+     */
     for (int sig = 1; sig < NSIG; sig++)
-        sigaction(sig, &sa, NULL); /* fails for SIGKILL, SIGSTOP and libc's own; as it should */
+        vr_ignore(syscall(SYS_rt_sigaction, sig, by_default, NULL, sizeof(uint64_t)) < 0,
+                  "see above");
     sigemptyset(&none);
     sigprocmask(SIG_SETMASK, &none, NULL);
 }
