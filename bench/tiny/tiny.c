@@ -95,7 +95,7 @@ int main(void)
     say_when("begins");
     signal(SIGTERM, end);
     read_version();
-    s = port ? listen_on(atoi(port)) : -1;
+    s = port ? listen_on((int)strtol(port, NULL, 10)) : -1;
     if (s < 0)
         return port ? 1 : 0; /* without a port: only to say when it began */
     say_when("listens");

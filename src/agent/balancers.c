@@ -11,6 +11,7 @@
 
 #include "agent/link.h"
 #include "agent/task.h"
+#include "agent/wish.h"
 #include "core/clock.h"
 #include "fmt/json.h"
 #include "sys/proc.h"
@@ -218,17 +219,6 @@ static void want(struct vr_balancers *all, const char *name, json_t *element)
     tell_pools(b);
 }
 
-static bool is_listed(const json_t *list, const char *name)
-{
-    size_t i;
-    json_t *element;
-
-    json_array_foreach (list, i, element)
-        if (vr_streq(json_string_value(json_object_get(element, "name")), name))
-            return true;
-    return false;
-}
-
 void vr_balancers_apply(struct vr_balancers *all, const json_t *list)
 {
     size_t i;
@@ -237,7 +227,7 @@ void vr_balancers_apply(struct vr_balancers *all, const json_t *list)
     for (size_t k = 0; k < all->count; k++) {
         struct balancer *b = &all->list[k];
 
-        if (b->name && !b->leaving && !is_listed(list, b->name)) {
+        if (b->name && !b->leaving && !vr_wish_lists_text(list, "name", b->name)) {
             b->leaving = true;
             tell_pools(b);
         }

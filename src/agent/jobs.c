@@ -12,6 +12,7 @@
 #include "agent/link.h"
 #include "agent/slugs.h"
 #include "agent/task.h"
+#include "agent/wish.h"
 #include "core/clock.h"
 #include "fmt/json.h"
 #include "net/http_loop.h"
@@ -311,24 +312,13 @@ static bool has(const struct vr_jobs *jobs, int64_t id)
     return false;
 }
 
-static bool is_listed(const json_t *list, int64_t id)
-{
-    size_t i;
-    json_t *desired;
-
-    json_array_foreach (list, i, desired)
-        if (json_integer_value(json_object_get(desired, "id")) == id)
-            return true;
-    return false;
-}
-
 void vr_jobs_apply(struct vr_jobs *jobs, const json_t *list)
 {
     size_t kept = 0, i;
     json_t *desired;
 
     for (size_t k = 0; k < jobs->count; k++) {
-        if (is_listed(list, jobs->list[k]->id))
+        if (vr_wish_lists_id(list, jobs->list[k]->id))
             jobs->list[kept++] = jobs->list[k];
         else
             forget(jobs->list[k]);

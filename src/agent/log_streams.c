@@ -11,6 +11,7 @@
 #include "agent/link.h"
 #include "agent/proc_log.h"
 #include "agent/watch.h"
+#include "agent/wish.h"
 #include "core/buf.h"
 #include "fmt/json.h"
 #include "net/http_loop.h"
@@ -197,24 +198,13 @@ static bool has(const struct vr_log_streams *all, const char *id)
     return false;
 }
 
-static bool is_listed(const json_t *list, const char *id)
-{
-    size_t i;
-    json_t *desired;
-
-    json_array_foreach (list, i, desired)
-        if (vr_streq(json_string_value(json_object_get(desired, "id")), id))
-            return true;
-    return false;
-}
-
 void vr_log_streams_apply(struct vr_log_streams *all, const json_t *list)
 {
     size_t kept = 0, i;
     json_t *desired;
 
     for (size_t k = 0; k < all->count; k++) {
-        if (is_listed(list, all->list[k]->id))
+        if (vr_wish_lists_text(list, "id", all->list[k]->id))
             all->list[kept++] = all->list[k];
         else
             forget(all->list[k]);

@@ -4,6 +4,7 @@
 
 #include "agent/proc.h"
 #include "agent/uptest.h"
+#include "agent/wish.h"
 #include "fmt/json.h"
 #include "runtime/shim_client.h"
 #include "sys/fs.h"
@@ -138,17 +139,6 @@ static void stop_strangers(struct vr_procs *procs)
     }
 }
 
-static bool is_listed(const json_t *list, int64_t id)
-{
-    size_t i;
-    json_t *desired;
-
-    json_array_foreach (list, i, desired)
-        if (json_integer_value(json_object_get(desired, "id")) == id)
-            return true;
-    return false;
-}
-
 /* Stop what is not on the list, and forget what has stopped and is not on it. */
 static void drop_unlisted(struct vr_procs *procs, const json_t *list)
 {
@@ -157,7 +147,7 @@ static void drop_unlisted(struct vr_procs *procs, const json_t *list)
     for (size_t i = 0; i < procs->count; i++) {
         struct vr_proc *p = procs->list[i];
 
-        if (is_listed(list, vr_proc_id(p))) {
+        if (vr_wish_lists_id(list, vr_proc_id(p))) {
             procs->list[kept++] = p;
             continue;
         }

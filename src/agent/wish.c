@@ -22,6 +22,28 @@ int64_t vr_wish_number(const json_t *wish, const char *name, int64_t fallback)
     return json_is_integer(v) ? json_integer_value(v) : fallback;
 }
 
+bool vr_wish_lists_id(const json_t *list, int64_t id)
+{
+    size_t i;
+    json_t *element;
+
+    json_array_foreach (list, i, element)
+        if (json_integer_value(json_object_get(element, "id")) == id)
+            return true;
+    return false;
+}
+
+bool vr_wish_lists_text(const json_t *list, const char *member, const char *text)
+{
+    size_t i;
+    json_t *element;
+
+    json_array_foreach (list, i, element)
+        if (vr_streq(json_string_value(json_object_get(element, member)), text))
+            return true;
+    return false;
+}
+
 int vr_wish_user(const json_t *wish, uid_t *out_uid, gid_t *out_gid, struct vr_err *err)
 {
     const char *run_as = vr_wish_text(wish, "run_as");

@@ -12,6 +12,10 @@
 const char *vr_wish_text(const json_t *wish, const char *name);
 int64_t vr_wish_number(const json_t *wish, const char *name, int64_t fallback);
 
+/** Whether a list of the desired state has an element of this id, or with this text as a member. */
+bool vr_wish_lists_id(const json_t *list, int64_t id);
+bool vr_wish_lists_text(const json_t *list, const char *member, const char *text);
+
 /** The user that the app runs as: `nobody` if the wish names none. */
 VR_MUST_USE
 int vr_wish_user(const json_t *wish, uid_t *out_uid, gid_t *out_gid, struct vr_err *err);

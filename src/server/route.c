@@ -284,12 +284,3 @@ char *vr_reply_url(struct vr_call *call, const char *path)
 
     return host ? vr_strf("%s://%s%s", tls ? "https" : "http", host, path) : vr_strdup(path);
 }
-
-void vr_reply_created(struct vr_call *call, const char *path)
-{
-    struct vr_http_resp *resp = vr_http_resp_new(201);
-    vr_auto_free char *url = vr_reply_url(call, path);
-
-    vr_http_resp_header(resp, "Location", url);
-    vr_http_answer(call->req, resp);
-}

@@ -50,8 +50,6 @@ void vr_reply_error(struct vr_http_req *req, int r, const struct vr_err *err);
 void vr_reply_text(struct vr_call *call, int status, char *json);
 /** Takes `value`. */
 void vr_reply_json(struct vr_call *call, int status, json_t *value);
-/** 201 with an absolute Location. @path borrowed: "/api/v1/apps/x/" */
-void vr_reply_created(struct vr_call *call, const char *path);
 /** Absolute URL of a path by the request's Host header; given. */
 char *vr_reply_url(struct vr_call *call, const char *path);
 
