@@ -42,26 +42,6 @@ struct vr_auth {
     atomic_int verifying;
 };
 
-static const char *const role_names[] = {
-    [VR_ROLE_NONE] = "none",
-    [VR_ROLE_VIEWER] = "viewer",
-    [VR_ROLE_DEPLOYER] = "deployer",
-    [VR_ROLE_ADMIN] = "admin",
-};
-
-const char *vr_role_name(enum vr_role role)
-{
-    return role_names[role];
-}
-
-enum vr_role vr_role_parse(const char *name)
-{
-    for (size_t i = 0; i < VR_COUNT(role_names); i++)
-        if (vr_streq(name, role_names[i]))
-            return (enum vr_role)i;
-    return VR_ROLE_NONE;
-}
-
 /* Made once, at the cost of every stored password; what it is the hash of, nobody knows. */
 static void make_nobodys_password(char *out, size_t size)
 {
@@ -155,6 +135,7 @@ static int fill_who(const struct vr_user_row *user, struct vr_who *out, struct v
         return vr_fail(err, VR_DENIED, "user '%s' is switched off", user->username);
     *out = (struct vr_who){.id = user->id, .role = vr_role_parse(user->role)};
     snprintf(out->username, sizeof(out->username), "%s", user->username);
+    snprintf(out->via, sizeof(out->via), "basic");
     return 0;
 }
 

@@ -4,6 +4,7 @@
 #define VR_SERVER_AUTH_H
 
 #include "net/http_req.h"
+#include "server/access.h"
 #include "store/host.h"
 #include "store/store.h"
 
@@ -15,15 +16,6 @@ struct vr_auth;
 #define VR_AUTH_TOKEN_BYTES  24
 #define VR_AUTH_PASSWORD_MIN 8
 #define VR_AUTH_PASSWORD_MAX 200
-
-enum vr_role { VR_ROLE_NONE, VR_ROLE_VIEWER, VR_ROLE_DEPLOYER, VR_ROLE_ADMIN };
-
-/** The user of a request; all by value. */
-struct vr_who {
-    int64_t id;
-    char username[64];
-    enum vr_role role;
-};
 
 /** @store borrowed. */
 struct vr_auth *vr_auth_new(struct vr_store *store);
@@ -60,8 +52,5 @@ bool vr_auth_check_password(const char *hash, const char *password);
 void vr_auth_make_token(char **out_token, char **out_sha256);
 /** What is stored of a token; given. */
 char *vr_auth_token_sha256(const char *token);
-
-const char *vr_role_name(enum vr_role role);
-enum vr_role vr_role_parse(const char *name);
 
 #endif

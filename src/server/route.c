@@ -175,12 +175,12 @@ void vr_route_begin(struct vr_server *server, struct vr_http_req *req,
             vr_http_answer_error(req, 404, "there is nothing at '%s'", vr_http_req_path(req));
         return;
     }
-    if (f->route->role == VR_ROLE_NONE)
+    if (f->route->role == VR_ROLE_ANYONE)
         return;
     r = vr_auth_user(server->auth, req, &f->who, &err);
     if (r < 0)
         refuse_login(req, r, &err);
-    else if (f->who.role < f->route->role)
+    else if (!vr_who_may_ask(&f->who, f->route->role, f->route->scope))
         vr_http_answer_error(req, 403, "user '%s' is a %s; this needs a %s", f->who.username,
                              vr_role_name(f->who.role), vr_role_name(f->route->role));
     else if (needs_json(req) && !is_json(req))
@@ -204,7 +204,12 @@ static int parse_body(struct vr_call *call, struct vr_err *err)
 void vr_route_handle(struct vr_server *server, struct vr_http_req *req)
 {
     const struct found *f = vr_http_req_attached(req);
-    struct vr_call call = {.server = server, .req = req, .who = f->who, .now = vr_wall_now()};
+    struct vr_call call = {.server = server,
+                           .req = req,
+                           .who = f->who,
+                           .now = vr_wall_now(),
+                           .role = f->route->role,
+                           .scope = f->route->scope};
     struct vr_err err = VR_ERR_NULL;
     int r;
 

@@ -20,6 +20,9 @@ struct vr_call {
     const char *args[VR_ROUTE_ARGS]; /* parts of the path that stand for `*`, decoded */
     json_t *body;                    /* of POST, PUT, PATCH: the parsed object, {} if empty */
     struct vr_wall now;
+    enum vr_role role;   /* what the route needs */
+    enum vr_scope scope; /* and what for */
+    bool is_allowed;     /* vr_access_app() said yes; never before it was asked */
 };
 
 /**
@@ -28,11 +31,21 @@ struct vr_call {
  */
 typedef int vr_route_fn(struct vr_call *call, struct vr_err *err);
 
+/* Flags of a route. */
+#define VR_ROUTE_FORM        1u /* the body is an urlencoded form, not JSON; call->body is {} */
+#define VR_ROUTE_QUERY_TOKEN 2u /* a token may come as `?token=`: for readers of feeds */
+
+/** A row of the one table. What it leaves out is the strictest there is. */
 struct vr_route {
     const char *method;
     const char *path; /* below /api/v1/, without slashes at the ends; `*` is one part */
     enum vr_role role;
     vr_route_fn *fn;
+    enum vr_scope scope;
+    unsigned flags;
+    /* What `can` of an object calls this, words separated by spaces. NULL: the last part of the
+     * path of a POST below an object, "change" for PATCH, "delete" for DELETE. */
+    const char *verbs;
 };
 
 /** Decide about a request of /api/ before its body: login, rights, size. */

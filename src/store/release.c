@@ -7,14 +7,14 @@
 #define SELECT_RELEASE                                                                             \
     "SELECT r.id, r.build_id, r.config_yaml, r.config_json, r.env_yaml, r.env_json,"               \
     " r.volumes_json, r.run_as, r.mem_limit, r.memsw_limit, r.newer_json, r.hash,"                 \
-    " r.content_sha256, r.created_us, a.name, b.tag FROM releases r"                               \
+    " r.content_sha256, r.created_us, a.name, b.tag, b.app_id FROM releases r"                     \
     " JOIN builds b ON b.id = r.build_id JOIN apps a ON a.id = b.app_id "
 
 FIELDS(release, "release", I(release, id), I(release, build_id), T(release, config_yaml),
        T(release, config_json), T(release, env_yaml), T(release, env_json),
        T(release, volumes_json), T(release, run_as), T(release, mem_limit), T(release, memsw_limit),
        T(release, newer_json), T(release, hash), T(release, content_sha256), I(release, created_us),
-       T(release, app_name), T(release, tag))
+       T(release, app_name), T(release, tag), I(release, app_id))
 
 int vr_store_release_find_id(struct vr_tx *tx, int64_t id, struct vr_release_row *out,
                              struct vr_err *err)

@@ -22,6 +22,7 @@ struct vr_release_row {
     int64_t created_us;
     char *app_name; /* joined; ignored on write */
     char *tag;
+    int64_t app_id;
 };
 
 VR_DECLARE_ROW(release);

@@ -35,6 +35,13 @@ static void app_preset(const struct vr_write *w, void *row)
     app->repo_type = vr_strdup("git");
 }
 
+static int64_t app_app_of(const void *row)
+{
+    const struct vr_app_row *app = row;
+
+    return app->id;
+}
+
 static const struct vr_noun app_noun = {
     .resource = VR_RES_APPS,
     .title = "app",
@@ -51,6 +58,7 @@ static const struct vr_noun app_noun = {
     .remove = app_remove,
     .fini = app_fini,
     .label = app_label,
+    .app_of = app_app_of,
     .preset = app_preset,
 };
 
@@ -129,12 +137,12 @@ VR_NOUN_HANDLER(buildpack, delete)
 
 const struct vr_route vr_routes_app[] = {
     {"POST", "apps", VR_ROLE_DEPLOYER, app_create},
-    {"PUT", "apps/*", VR_ROLE_DEPLOYER, app_replace},
-    {"PATCH", "apps/*", VR_ROLE_DEPLOYER, app_patch},
-    {"DELETE", "apps/*", VR_ROLE_DEPLOYER, app_delete},
+    {"PUT", "apps/*", VR_ROLE_DEPLOYER, app_replace, VR_SCOPE_APP},
+    {"PATCH", "apps/*", VR_ROLE_DEPLOYER, app_patch, VR_SCOPE_APP},
+    {"DELETE", "apps/*", VR_ROLE_DEPLOYER, app_delete, VR_SCOPE_APP},
     {"POST", "buildpacks", VR_ROLE_ADMIN, buildpack_create},
     {"PUT", "buildpacks/*", VR_ROLE_ADMIN, buildpack_replace},
     {"PATCH", "buildpacks/*", VR_ROLE_ADMIN, buildpack_patch},
     {"DELETE", "buildpacks/*", VR_ROLE_ADMIN, buildpack_delete},
-    {NULL, NULL, VR_ROLE_NONE, NULL},
+    {NULL},
 };

@@ -38,6 +38,13 @@ static void build_preset(const struct vr_write *w, void *row)
     build->created_us = w->call->now.us;
 }
 
+static int64_t build_app_of(const void *row)
+{
+    const struct vr_build_row *build = row;
+
+    return build->app_id;
+}
+
 static const struct vr_noun build_noun = {
     .resource = VR_RES_BUILDS,
     .title = "build",
@@ -51,6 +58,7 @@ static const struct vr_noun build_noun = {
     .remove = build_remove,
     .fini = build_fini,
     .label = build_label,
+    .app_of = build_app_of,
     .preset = build_preset,
 };
 
@@ -65,6 +73,8 @@ static int start_in(struct vr_write *w, struct vr_err *err)
     vr_auto_free char *page = vr_strf("/builds/%s", w->call->args[0]);
     int r = build_find(w->tx, w->call->args[0], &build, err);
 
+    if (r == 0)
+        r = vr_access_app(w->call, build.app_id, err);
     if (r == 0)
         r = vr_store_app_find_id(w->tx, build.app_id, &app, err);
     if (r == 0)
@@ -170,9 +180,9 @@ static int show_log(struct vr_call *call, struct vr_err *err)
 }
 
 const struct vr_route vr_routes_build[] = {
-    {"POST", "builds", VR_ROLE_DEPLOYER, build_create},
-    {"DELETE", "builds/*", VR_ROLE_DEPLOYER, build_delete},
-    {"POST", "builds/*/build", VR_ROLE_DEPLOYER, start},
+    {"POST", "builds", VR_ROLE_DEPLOYER, build_create, VR_SCOPE_APP},
+    {"DELETE", "builds/*", VR_ROLE_DEPLOYER, build_delete, VR_SCOPE_APP},
+    {"POST", "builds/*/build", VR_ROLE_DEPLOYER, start, VR_SCOPE_APP},
     {"GET", "builds/*/log", VR_ROLE_VIEWER, show_log},
-    {NULL, NULL, VR_ROLE_NONE, NULL},
+    {NULL},
 };

@@ -124,6 +124,8 @@ static int deploy(struct vr_write *w, struct vr_err *err)
     if (r == 0)
         r = vr_store_release_find_id(w->tx, id, &release, err);
     if (r == 0)
+        r = vr_access_app(w->call, release.app_id, err);
+    if (r == 0)
         r = read_wish(w, &wish, err);
     if (r == 0)
         r = place(w, &release, &wish, &proc_id, err);

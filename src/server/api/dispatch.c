@@ -104,6 +104,8 @@ static int apply_wish(struct vr_write *w, struct vr_swarm_row *swarm, struct vr_
     int r = vr_noun_read(w, noun, swarm, w->call->body, err);
 
     if (r == 0)
+        r = vr_access_app(w->call, swarm->app_id, err);
+    if (r == 0)
         r = noun->check(w, swarm, w->call->body, err);
     if (r == 0)
         r = noun->update(w->tx, swarm, err);
@@ -135,6 +137,8 @@ static int roll_out(struct vr_write *w, struct vr_dispatch_spec *spec, struct vr
     vr_auto_free char *uri = NULL;
     int r = vr_swarm_find(w->tx, w->call->args[0], &swarm, err);
 
+    if (r == 0)
+        r = vr_access_app(w->call, swarm.app_id, err);
     if (r == 0 && is_plan(w->call)) {
         r = vr_swarm_find(w->tx, w->call->args[0], &before, err);
         if (r == 0)

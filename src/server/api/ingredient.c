@@ -87,5 +87,5 @@ const struct vr_route vr_routes_ingredient[] = {
     {"PUT", "ingredients/*", VR_ROLE_DEPLOYER, ingredient_replace},
     {"PATCH", "ingredients/*", VR_ROLE_DEPLOYER, ingredient_patch},
     {"DELETE", "ingredients/*", VR_ROLE_DEPLOYER, ingredient_delete},
-    {NULL, NULL, VR_ROLE_NONE, NULL},
+    {NULL},
 };

@@ -228,6 +228,12 @@ static int name_conflict(const struct vr_noun *noun, const void *row, int r, str
     return vr_fail(err, VR_EXISTS, "%s '%s' exists already", noun->title, label);
 }
 
+static int check_app(struct vr_write *w, const struct vr_noun *noun, const void *row,
+                     struct vr_err *err)
+{
+    return noun->app_of ? vr_access_app(w->call, noun->app_of(row), err) : 0;
+}
+
 static int create(struct vr_write *w, const struct vr_noun *noun, void *row, const json_t *body,
                   struct vr_err *err)
 {
@@ -239,6 +245,8 @@ static int create(struct vr_write *w, const struct vr_noun *noun, void *row, con
         noun->preset(w, row);
     if (r == 0)
         r = vr_noun_read(w, noun, row, body, err);
+    if (r == 0)
+        r = check_app(w, noun, row, err);
     if (r == 0 && noun->check)
         r = noun->check(w, row, body, err);
     if (r == 0)
@@ -259,11 +267,15 @@ static int create(struct vr_write *w, const struct vr_noun *noun, void *row, con
 static int change(struct vr_write *w, const struct vr_noun *noun, void *row, const json_t *body,
                   int status, struct vr_err *err)
 {
-    int r;
+    int r = check_app(w, noun, row, err);
 
+    if (r < 0)
+        return r;
     if (vr_write_is_outdated(w, int_at(row, noun->version_offset)))
         return 0;
     r = vr_noun_read(w, noun, row, body, err);
+    if (r == 0)
+        r = check_app(w, noun, row, err);
     if (r == 0 && noun->check)
         r = noun->check(w, row, body, err);
     if (r == 0)
@@ -312,6 +324,8 @@ static int delete (struct vr_write *w, const struct vr_noun *noun, void *row, st
 {
     int r = noun->find(w->tx, w->call->args[0], row, err);
 
+    if (r == 0)
+        r = check_app(w, noun, row, err);
     if (r < 0)
         return r;
     if (noun->update && vr_write_is_outdated(w, int_at(row, noun->version_offset)))

@@ -56,6 +56,9 @@ struct vr_noun {
     char *(*label)(const void *row);
 
     /* May be NULL. */
+    /** Id of the app that it belongs to (0: none), for routes of VR_SCOPE_APP. Asked before and
+     * after a change, which may move it from one app to another. */
+    int64_t (*app_of)(const void *row);
     void (*preset)(const struct vr_write *w, void *row); /* defaults of a new one */
     /** After the fields were read, before they are stored: what they must be together. */
     int (*check)(struct vr_write *w, void *row, const json_t *body, struct vr_err *err);

@@ -249,6 +249,15 @@ static int tell(struct vr_write *w, const struct vr_proc_row *proc, const char *
                          err);
 }
 
+/* A proc belongs to the app of the build that it runs. */
+static int check_app(struct vr_write *w, const struct vr_proc_row *proc, struct vr_err *err)
+{
+    VR_ROW(release) release = {0};
+    int r = vr_store_release_find_id(w->tx, proc->release_id, &release, err);
+
+    return r < 0 ? r : vr_access_app(w->call, release.app_id, err);
+}
+
 static int request(struct vr_write *w, const struct vr_proc_row *proc, const char *kind,
                    struct vr_err *err)
 {
@@ -296,6 +305,8 @@ static int act_in(struct vr_write *w, struct vr_err *err)
     const char *action;
     int r = find_proc(w->tx, w->call, &proc, err);
 
+    if (r == 0)
+        r = check_app(w, &proc, err);
     if (r < 0)
         return r;
     if (!json_object_get(w->call->body, "action"))
@@ -314,6 +325,8 @@ static int destroy_in(struct vr_write *w, struct vr_err *err)
     VR_ROW(proc) proc = {0};
     int r = find_proc(w->tx, w->call, &proc, err);
 
+    if (r == 0)
+        r = check_app(w, &proc, err);
     return r < 0 ? r : request(w, &proc, "destroy", err);
 }
 
@@ -330,12 +343,12 @@ static int destroy(struct vr_call *call, struct vr_err *err)
 const struct vr_route vr_routes_proc[] = {
     {"GET", "hosts/*/procs", VR_ROLE_VIEWER, list_of_host},
     {"GET", "hosts/*/procs/*", VR_ROLE_VIEWER, show},
-    {"POST", "hosts/*/procs/*", VR_ROLE_DEPLOYER, act},
-    {"DELETE", "hosts/*/procs/*", VR_ROLE_DEPLOYER, destroy},
+    {"POST", "hosts/*/procs/*", VR_ROLE_DEPLOYER, act, VR_SCOPE_APP, 0, "start stop restart"},
+    {"DELETE", "hosts/*/procs/*", VR_ROLE_DEPLOYER, destroy, VR_SCOPE_APP, 0, "destroy"},
     {"GET", "hosts/*/procs/*/log", VR_ROLE_VIEWER, show_log},
-    {"POST", "procs/*", VR_ROLE_DEPLOYER, act},
-    {"DELETE", "procs/*", VR_ROLE_DEPLOYER, destroy},
-    {"POST", "releases/*/deploy", VR_ROLE_DEPLOYER, vr_deploy_release},
+    {"POST", "procs/*", VR_ROLE_DEPLOYER, act, VR_SCOPE_APP, 0, "start stop restart"},
+    {"DELETE", "procs/*", VR_ROLE_DEPLOYER, destroy, VR_SCOPE_APP, 0, "destroy"},
+    {"POST", "releases/*/deploy", VR_ROLE_DEPLOYER, vr_deploy_release, VR_SCOPE_APP},
     {"GET", "procs/*/log", VR_ROLE_VIEWER, show_log},
-    {NULL, NULL, VR_ROLE_NONE, NULL},
+    {NULL},
 };

@@ -254,7 +254,7 @@ static int list_resources(struct vr_call *call, struct vr_err *err)
     }
 
 const struct vr_route vr_routes_resource[] = {
-    {"GET", "", VR_ROLE_NONE, list_resources},
+    {"GET", "", VR_ROLE_ANYONE, list_resources},
     RESOURCE("apps"),
     RESOURCE("buildpacks"),
     RESOURCE("builds"),
@@ -272,5 +272,5 @@ const struct vr_route vr_routes_resource[] = {
     RESOURCE("logs"),
     RESOURCE("user"),
     RESOURCE("tokens"),
-    {NULL, NULL, VR_ROLE_NONE, NULL},
+    {NULL},
 };

@@ -13,6 +13,10 @@ static int cancel(struct vr_write *w, struct vr_err *err)
     vr_auto_free char *page = vr_strf("/rollouts/%s", id);
     int r = vr_store_rollout_find(w->tx, id, &rollout, err);
 
+    if (r == 0)
+        r = vr_store_swarm_find_id(w->tx, rollout.swarm_id, &swarm, err);
+    if (r == 0)
+        r = vr_access_app(w->call, swarm.app_id, err);
     if (r < 0)
         return r;
     if (vr_streq(rollout.state, "ended"))
@@ -23,8 +27,6 @@ static int cancel(struct vr_write *w, struct vr_err *err)
                        "ones were told to stop",
                        id);
     r = vr_store_rollout_request_cancel(w->tx, id, err);
-    if (r == 0)
-        r = vr_store_swarm_find_id(w->tx, rollout.swarm_id, &swarm, err);
     if (r < 0)
         return r;
     name =
@@ -47,6 +49,6 @@ static int cancel_rollout(struct vr_call *call, struct vr_err *err)
 }
 
 const struct vr_route vr_routes_rollout[] = {
-    {"POST", "rollouts/*/cancel", VR_ROLE_DEPLOYER, cancel_rollout},
-    {NULL, NULL, VR_ROLE_NONE, NULL},
+    {"POST", "rollouts/*/cancel", VR_ROLE_DEPLOYER, cancel_rollout, VR_SCOPE_APP},
+    {NULL},
 };

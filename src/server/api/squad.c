@@ -190,5 +190,5 @@ const struct vr_route vr_routes_squad[] = {
     {"PUT", "hosts/*", VR_ROLE_ADMIN, host_replace},
     {"PATCH", "hosts/*", VR_ROLE_ADMIN, host_patch},
     {"DELETE", "hosts/*", VR_ROLE_ADMIN, host_delete},
-    {NULL, NULL, VR_ROLE_NONE, NULL},
+    {NULL},
 };

@@ -62,12 +62,12 @@ static int stream_proc_log(struct vr_call *call, struct vr_err *err)
 
 const struct vr_route vr_routes_stream[] = {
     {"GET", "stream", VR_ROLE_VIEWER, stream_all},
-    {NULL, NULL, VR_ROLE_NONE, NULL},
+    {NULL},
 };
 
 const struct vr_route vr_routes_old_stream[] = {
     {"GET", "events", VR_ROLE_VIEWER, stream_events},
     {"GET", "proc_changes", VR_ROLE_VIEWER, stream_proc_changes},
     {"GET", "proc_log/*/*", VR_ROLE_VIEWER, stream_proc_log},
-    {NULL, NULL, VR_ROLE_NONE, NULL},
+    {NULL},
 };

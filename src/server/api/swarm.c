@@ -310,6 +310,13 @@ static void preset(const struct vr_write *w, void *row)
     vr_yaml_field_empty(&swarm->env_yaml, &swarm->env_json);
 }
 
+static int64_t app_of(const void *row)
+{
+    const struct vr_swarm_row *swarm = row;
+
+    return swarm->app_id;
+}
+
 const struct vr_noun vr_swarm_noun = {
     .resource = VR_RES_SWARMS,
     .title = "swarm",
@@ -325,6 +332,7 @@ const struct vr_noun vr_swarm_noun = {
     .remove = swarm_remove,
     .fini = swarm_fini,
     .label = label,
+    .app_of = app_of,
     .preset = preset,
     .check = check,
     .stored = stored,
@@ -424,13 +432,13 @@ static int list_releases(struct vr_call *call, struct vr_err *err)
 }
 
 const struct vr_route vr_routes_swarm[] = {
-    {"POST", "swarms", VR_ROLE_DEPLOYER, create},
-    {"PUT", "swarms/*", VR_ROLE_DEPLOYER, replace},
-    {"PATCH", "swarms/*", VR_ROLE_DEPLOYER, patch},
-    {"DELETE", "swarms/*", VR_ROLE_DEPLOYER, delete},
-    {"POST", "swarms/*/swarm", VR_ROLE_DEPLOYER, vr_swarm_dispatch},
-    {"POST", "swarms/*/rollback", VR_ROLE_DEPLOYER, vr_swarm_rollback},
+    {"POST", "swarms", VR_ROLE_DEPLOYER, create, VR_SCOPE_APP},
+    {"PUT", "swarms/*", VR_ROLE_DEPLOYER, replace, VR_SCOPE_APP},
+    {"PATCH", "swarms/*", VR_ROLE_DEPLOYER, patch, VR_SCOPE_APP},
+    {"DELETE", "swarms/*", VR_ROLE_DEPLOYER, delete, VR_SCOPE_APP},
+    {"POST", "swarms/*/swarm", VR_ROLE_DEPLOYER, vr_swarm_dispatch, VR_SCOPE_APP},
+    {"POST", "swarms/*/rollback", VR_ROLE_DEPLOYER, vr_swarm_rollback, VR_SCOPE_APP},
     {"GET", "swarms/*/procs", VR_ROLE_VIEWER, list_procs},
     {"GET", "swarms/*/releases", VR_ROLE_VIEWER, list_releases},
-    {NULL, NULL, VR_ROLE_NONE, NULL},
+    {NULL},
 };

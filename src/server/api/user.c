@@ -15,7 +15,7 @@ static int read_role(struct vr_write *w, void *row, const json_t *value, struct 
     struct vr_user_row *user = row;
     const char *role = json_string_value(value);
 
-    if (!role || vr_role_parse(role) == VR_ROLE_NONE)
+    if (!role || vr_role_parse(role) == VR_ROLE_UNSET)
         return vr_fail(err, VR_INVALID, "role '%s' is none of viewer, deployer, admin",
                        role ? role : "");
     vr_noun_set(&user->role, role);
@@ -320,8 +320,8 @@ const struct vr_route vr_routes_user[] = {
     {"PUT", "user/*", VR_ROLE_ADMIN, user_replace},
     {"PATCH", "user/*", VR_ROLE_ADMIN, user_patch},
     {"DELETE", "user/*", VR_ROLE_ADMIN, user_delete},
-    {"POST", "user/*/password", VR_ROLE_VIEWER, change_password},
-    {"POST", "tokens", VR_ROLE_VIEWER, token_create},
-    {"DELETE", "tokens/*", VR_ROLE_VIEWER, token_delete},
-    {NULL, NULL, VR_ROLE_NONE, NULL},
+    {"POST", "user/*/password", VR_ROLE_VIEWER, change_password, VR_SCOPE_OWN},
+    {"POST", "tokens", VR_ROLE_VIEWER, token_create, VR_SCOPE_OWN},
+    {"DELETE", "tokens/*", VR_ROLE_VIEWER, token_delete, VR_SCOPE_OWN},
+    {NULL},
 };

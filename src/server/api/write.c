@@ -143,11 +143,25 @@ int vr_write_missing(struct vr_write *w, const char *field, struct vr_err *err)
 
 /* ------------------------------------------------------------------ the frame */
 
+/*
+ * A user who got here by a grant alone may do only what a handler has asked vr_access_app() about.
+ * A handler that forgot to must not let them through.
+ */
+static int insist_on_right(const struct vr_call *call, struct vr_err *err)
+{
+    if (call->is_allowed || call->who.role >= call->role)
+        return 0;
+    return vr_fail(err, VR_DENIED, "user '%s' is a %s; this needs a %s", call->who.username,
+                   vr_role_name(call->who.role), vr_role_name(call->role));
+}
+
 /* Commits unless the answer is a refusal. */
 static int finish(struct vr_write *w, struct vr_err *err)
 {
-    int r = 0;
+    int r = w->status < 400 ? insist_on_right(w->call, err) : 0;
 
+    if (r < 0)
+        return r;
     if (w->status < 400 && !w->is_dry) {
         r = keep(w, err);
         if (r == 0)
