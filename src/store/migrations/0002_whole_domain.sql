@@ -38,9 +38,11 @@ ALTER TABLE builds ADD COLUMN image_id BIGINT REFERENCES images (id);
 
 CREATE TABLE testruns (
     id @ID@,
+    user_id BIGINT,                     -- who asked for it; null: the schedule
     start_us BIGINT NOT NULL,
-    end_us BIGINT
+    end_us BIGINT                       -- null while it is under way: one at a time
 );
+CREATE INDEX testruns_open ON testruns (id) WHERE end_us IS NULL;
 
 CREATE TABLE testresults (
     id @ID@,
@@ -49,14 +51,15 @@ CREATE TABLE testresults (
     hostname TEXT NOT NULL,
     procname TEXT NOT NULL,
     proc_id BIGINT,                     -- may be gone meanwhile
-    test_n BIGINT NOT NULL DEFAULT 0,   -- the proc's test that the run asked for
-    state TEXT NOT NULL DEFAULT 'done', -- waiting, done
+    test_n BIGINT NOT NULL DEFAULT 0,   -- the proc's test that answers, or a later one
+    deadline_us BIGINT NOT NULL DEFAULT 0,  -- of an answer, once it was asked for
+    state TEXT NOT NULL DEFAULT 'todo', -- todo, asked, done
     passed SMALLINT NOT NULL DEFAULT 0,
     testcount BIGINT NOT NULL DEFAULT 0,
     results_json TEXT NOT NULL DEFAULT '[]' -- [{Name, Output, Passed}]
 );
 CREATE INDEX testresults_by_run ON testresults (testrun_id, id);
-CREATE INDEX testresults_waiting ON testresults (proc_id) WHERE state = 'waiting';
+CREATE INDEX testresults_open ON testresults (testrun_id, state) WHERE state <> 'done';
 
 -- --- dashboards and profiles ---
 
@@ -166,6 +169,19 @@ ALTER TABLE log_entries ADD COLUMN detail TEXT NOT NULL DEFAULT '';    -- what c
 CREATE INDEX log_entries_by_time ON log_entries (time_us);
 CREATE INDEX log_entries_by_type ON log_entries (type, time_us);
 
--- --- retention ---
+-- --- schedules and retention ---
+
+-- The last and the next run of each scheduled task, so that a restart neither repeats nor forgets.
+CREATE TABLE schedules (
+    task TEXT PRIMARY KEY,              -- uptests, builds, retention, hosts
+    planned_us BIGINT NOT NULL DEFAULT 0,
+    asked SMALLINT NOT NULL DEFAULT 0,  -- somebody wants it now
+    runs BIGINT NOT NULL DEFAULT 0,     -- begun so far; of `hosts`: what hosts compare
+    started_us BIGINT,
+    ended_us BIGINT,                    -- null while it runs
+    result TEXT NOT NULL DEFAULT ''     -- one sentence
+);
 
 ALTER TABLE releases ADD COLUMN pinned SMALLINT NOT NULL DEFAULT 0; -- never collected
+CREATE INDEX builds_by_blob ON builds (file_sha256);
+CREATE INDEX rollouts_by_end ON rollouts (ended_us);
