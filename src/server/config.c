@@ -30,6 +30,8 @@ static const struct option options[] = {
     {"blobs", AT(blobs), NULL, "where slugs are kept (default: blobs/ in the data folder)"},
     {"join-token-file", AT(join_token_file), NULL, "token for new hosts, made if missing"},
     {"port-range", AT(port_range), "5000-5999", "ports that procs get on their hosts"},
+    {"trusted-proxies", AT(trusted_proxies), "127.0.0.0/8,::1",
+     "addresses whose X-Forwarded-For is believed; none: nobody's"},
     {"tls-cert", AT(tls_cert), NULL, "certificate (PEM); without it plain HTTP"},
     {"tls-key", AT(tls_key), NULL, "its key (PEM)"},
 };
@@ -169,6 +171,10 @@ static int fill_in(struct vr_server_config *c, struct vr_err *err)
         c->blobs = vr_strf("%s/blobs", c->data_dir);
     if (!c->join_token_file)
         c->join_token_file = vr_strf("%s/join-token", c->data_dir);
+    r = vr_cidr_parse(vr_streq(c->trusted_proxies, "none") ? "" : c->trusted_proxies, &c->trusted,
+                      err);
+    if (r < 0)
+        return vr_fail_in(err, r, "option 'trusted-proxies'");
     if (!c->tls_cert != !c->tls_key)
         return vr_fail(err, VR_INVALID, "--tls-cert and --tls-key go together");
     return 0;

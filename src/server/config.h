@@ -4,6 +4,7 @@
 #define VR_SERVER_CONFIG_H
 
 #include "core/err.h"
+#include "fmt/cidr.h"
 
 #include <jansson.h>
 #include <stdbool.h>
@@ -13,11 +14,13 @@
 struct vr_server_config {
     char *address; /* of --listen */
     uint16_t port;
-    char *data_dir;           /* database, blobs, tokens */
-    char *database;           /* URL; default sqlite:<data_dir>/velociraptor.db */
-    char *blobs;              /* URL; default <data_dir>/blobs */
-    char *port_range;         /* ports that procs get */
-    char *join_token_file;    /* default <data_dir>/join-token, made at the first start */
+    char *data_dir;        /* database, blobs, tokens */
+    char *database;        /* URL; default sqlite:<data_dir>/velociraptor.db */
+    char *blobs;           /* URL; default <data_dir>/blobs */
+    char *port_range;      /* ports that procs get */
+    char *join_token_file; /* default <data_dir>/join-token, made at the first start */
+    char *trusted_proxies; /* as text, and as read: */
+    struct vr_cidr_list trusted;
     char *tls_cert, *tls_key; /* files; NULL: plain HTTP */
     int64_t threads;
     json_t *balancers; /* {name: {BACKEND, hosts, options}} as the file has it */

@@ -169,12 +169,32 @@ static const struct vr_shape_field log_fields[] = {
     {"resource_uri", "'/api/v1/logs/' || g.id || '/'", vr_write_text},
     {"time_utc", "g.time_us", vr_write_utc},
     {"remote", "g.remote", vr_write_text},
+    {"username", "g.username", vr_write_text},
+    {"via", "g.via", vr_write_text},
+    {"resource", "g.resource", vr_write_text},
+    {"object_id", "g.object_id", vr_write_int},
+    {"object_name", "g.object_name", vr_write_text},
+    {"app", "g.app_name", vr_write_text},
+    {"rollout", "g.rollout_id", vr_write_text},
+    {"detail", "g.detail", vr_write_text},
 };
 
 static const struct vr_shape_filter log_filters[] = {
-    {"id", VR_FILTER_INT, "g.id"},         {"type", VR_FILTER_TEXT, "g.type"},
-    {"time", VR_FILTER_TIME, "g.time_us"}, {"message", VR_FILTER_TEXT, "g.message"},
-    {"user", VR_FILTER_INT, "g.user_id"},  {"user__username", VR_FILTER_TEXT, "u.username"},
+    {"id", VR_FILTER_INT, "g.id"},
+    {"type", VR_FILTER_TEXT, "g.type"},
+    {"time", VR_FILTER_TIME, "g.time_us"},
+    {"message", VR_FILTER_TEXT, "g.message"},
+    {"user", VR_FILTER_INT, "g.user_id"},
+    {"user__username", VR_FILTER_TEXT, "u.username"},
+    {"username", VR_FILTER_TEXT, "g.username"},
+    {"via", VR_FILTER_TEXT, "g.via"},
+    {"remote", VR_FILTER_TEXT, "g.remote"},
+    {"resource", VR_FILTER_TEXT, "g.resource"},
+    {"object", VR_FILTER_INT, "g.object_id"},
+    {"object_name", VR_FILTER_TEXT, "g.object_name"},
+    {"app", VR_FILTER_TEXT, "g.app_name"},
+    {"rollout", VR_FILTER_TEXT, "g.rollout_id"},
+    {"detail", VR_FILTER_TEXT, "g.detail"},
 };
 
 const struct vr_shape vr_shape_logs = {

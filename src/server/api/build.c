@@ -82,7 +82,16 @@ static int start_in(struct vr_write *w, struct vr_err *err)
     if (r < 0)
         return r;
     name = vr_label_build(app.name, build.tag);
-    r = vr_write_tell(w, &(struct vr_told){.action = "build", .object = name, .page = page}, err);
+    r = vr_write_tell(w,
+                      &(struct vr_told){
+                          .action = "build",
+                          .object = name,
+                          .page = page,
+                          .resource = vr_resource_name(VR_RES_BUILDS),
+                          .object_id = build.id,
+                          .app_id = app.id,
+                      },
+                      err);
     return r < 0 ? r : vr_write_answer(w, 202, NULL, NULL);
 }
 

@@ -140,6 +140,9 @@ static int deploy(struct vr_write *w, struct vr_err *err)
                           .object = object,
                           .page = page,
                           .proc_id = proc_id,
+                          .resource = vr_resource_name(VR_RES_PROCS),
+                          .object_id = proc_id,
+                          .app_id = release.app_id,
                       },
                       err);
     return r < 0 ? r : vr_write_answer(w, 202, NULL, NULL);

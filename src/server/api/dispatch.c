@@ -91,6 +91,9 @@ static int tell(struct vr_write *w, const struct vr_swarm_row *swarm, enum vr_ki
                              .page = page,
                              .rollout = trace,
                              .swarm_id = swarm->id,
+                             .resource = vr_resource_name(VR_RES_SWARMS),
+                             .object_id = swarm->id,
+                             .app_id = swarm->app_id,
                          },
                          err);
 }

@@ -72,6 +72,8 @@ static int read_field(struct vr_write *w, const struct vr_noun_field *field, voi
     void *out = field_of(field, row);
 
     switch (field->kind) {
+    case VR_NOUN_BESIDE:
+        return 0;
     case VR_NOUN_NAME:
     case VR_NOUN_OPTION:
     case VR_NOUN_DEFAULT:
@@ -107,6 +109,7 @@ static bool is_text(const struct vr_noun_field *field)
     case VR_NOUN_DEFAULT:
     case VR_NOUN_TEXT:
     case VR_NOUN_OWN:
+    case VR_NOUN_BESIDE:
         return true;
     case VR_NOUN_INT:
     case VR_NOUN_BOOL:
@@ -198,12 +201,11 @@ static char *key_of(const struct vr_noun *noun, const void *row)
 }
 
 static int tell(struct vr_write *w, const struct vr_noun *noun, const void *row, const char *action,
-                const char *changes, struct vr_err *err)
+                struct vr_err *err)
 {
     int64_t id = int_at(row, noun->id_offset);
     vr_auto_free char *label = noun->label(row);
-    vr_auto_free char *object =
-        vr_strf("%s %s%s%s", noun->title, label, *changes ? ": " : "", changes);
+    vr_auto_free char *object = vr_strf("%s %s", noun->title, label);
     vr_auto_free char *key = key_of(noun, row);
     vr_auto_free char *page = noun->page ? vr_strf("%s%s", noun->page, key) : NULL;
 
@@ -214,6 +216,10 @@ static int tell(struct vr_write *w, const struct vr_noun *noun, const void *row,
                              .page = page,
                              .swarm_id = noun->resource == VR_RES_SWARMS ? id : 0,
                              .host_id = noun->resource == VR_RES_HOSTS ? id : 0,
+                             .resource = vr_resource_name(noun->resource),
+                             .object_id = id,
+                             .name = label,
+                             .app_id = noun->app_of ? noun->app_of(row) : 0,
                          },
                          err);
 }
@@ -256,8 +262,9 @@ static int create(struct vr_write *w, const struct vr_noun *noun, void *row, con
     memcpy((char *)row + noun->id_offset, &id, sizeof(id));
     if (noun->stored)
         r = noun->stored(w, row, body, err);
+    vr_buf_clear(&w->changes); /* all of it is new */
     if (r == 0)
-        r = tell(w, noun, row, "create", "", err);
+        r = tell(w, noun, row, "create", err);
     if (r < 0)
         return r;
     key = key_of(noun, row);
@@ -283,7 +290,7 @@ static int change(struct vr_write *w, const struct vr_noun *noun, void *row, con
     if (r == 0 && noun->stored)
         r = noun->stored(w, row, body, err);
     if (r == 0)
-        r = tell(w, noun, row, "change", vr_buf_text(&w->changes), err);
+        r = tell(w, noun, row, "change", err);
     return r < 0 ? r : vr_write_answer(w, status, NULL, NULL);
 }
 
@@ -335,7 +342,7 @@ static int delete (struct vr_write *w, const struct vr_noun *noun, void *row, st
     if (r == 0)
         r = noun->remove(w->tx, int_at(row, noun->id_offset), err);
     if (r == 0)
-        r = tell(w, noun, row, "delete", "", err);
+        r = tell(w, noun, row, "delete", err);
     return r < 0 ? r : vr_write_answer(w, 204, NULL, NULL);
 }
 

@@ -19,7 +19,17 @@ enum vr_noun_kind {
     VR_NOUN_REF,      /* int64_t: id of one of `resource` */
     VR_NOUN_REF_NULL, /* the same; null is 0 */
     VR_NOUN_OWN,      /* char * (or another text that goes with it), by `read` */
-    VR_NOUN_OWN_ID,   /* int64_t, by `read` */
+    VR_NOUN_OWN_ID,   /* int64_t: id of one of `resource`, by `read` */
+    VR_NOUN_BESIDE,   /* char * that `check` reads; it stands in the table for versions only */
+};
+
+/** What a version keeps of a field, and how it shows that it changed. */
+enum vr_noun_form {
+    VR_FORM_VALUE,   /* as it is; references as {"id", "name"} */
+    VR_FORM_YAML,    /* a text of YAML: by lines */
+    VR_FORM_JSON,    /* a text of JSON, kept as what it says: by lines of its YAML */
+    VR_FORM_SECRETS, /* the same of {"NAME": id}: names only, as set, changed or removed */
+    VR_FORM_NEVER,   /* a password: no version has it */
 };
 
 /** Reads a field that has rules of its own into the row. */
@@ -35,6 +45,17 @@ struct vr_noun_field {
     int64_t min, max;
     enum vr_resource resource;
     vr_noun_read_fn *read;
+    enum vr_noun_form form;
+    /** The value that a version keeps, if it is not that of the row; given. NULL: the row's. */
+    json_t *(*show)(const void *row);
+};
+
+/** A list that belongs to an object but is not in its row: `config_ingredients` of a swarm. */
+struct vr_noun_list {
+    const char *json;
+    enum vr_resource resource;
+    /** [{"id", "name"}, …] by name; given. */
+    int (*get)(struct vr_tx *tx, int64_t id, json_t **out, struct vr_err *err);
 };
 
 /** All rows are the noun's `struct vr_x_row`. */
@@ -46,6 +67,7 @@ struct vr_noun {
     const char *page;      /* of the user interface, before the key: "/apps/"; NULL: none */
     bool is_keyed_by_name; /* else the path has its id */
     size_t row_bytes, id_offset, version_offset;
+    const struct vr_noun_list *lists; /* that versions keep too; ended by a NULL name */
 
     int (*find)(struct vr_tx *tx, const char *key, void *row, struct vr_err *err);
     int (*insert)(struct vr_tx *tx, const void *row, int64_t *out_id, struct vr_err *err);
@@ -56,8 +78,8 @@ struct vr_noun {
     char *(*label)(const void *row);
 
     /* May be NULL. */
-    /** Id of the app that it belongs to (0: none), for routes of VR_SCOPE_APP. Asked before and
-     * after a change, which may move it from one app to another. */
+    /** Id of the app that it belongs to (0: none), for routes of VR_SCOPE_APP and for the log.
+     * Asked before and after a change, which may move it from one app to another. */
     int64_t (*app_of)(const void *row);
     void (*preset)(const struct vr_write *w, void *row); /* defaults of a new one */
     /** After the fields were read, before they are stored: what they must be together. */

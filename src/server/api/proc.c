@@ -245,6 +245,10 @@ static int tell(struct vr_write *w, const struct vr_proc_row *proc, const char *
                              .swarm_id = proc->swarm_id,
                              .proc_id = proc->id,
                              .host_id = proc->host_id,
+                             .resource = vr_resource_name(VR_RES_PROCS),
+                             .object_id = proc->id,
+                             .name = proc->name,
+                             .app_id = release.app_id,
                          },
                          err);
 }

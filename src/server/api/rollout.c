@@ -38,6 +38,9 @@ static int cancel(struct vr_write *w, struct vr_err *err)
                           .page = page,
                           .rollout = id,
                           .swarm_id = rollout.swarm_id,
+                          .resource = vr_resource_name(VR_RES_SWARMS),
+                          .object_id = rollout.swarm_id,
+                          .app_id = swarm.app_id,
                       },
                       err);
     return r < 0 ? r : vr_write_answer(w, 202, NULL, NULL);

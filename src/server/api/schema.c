@@ -75,7 +75,8 @@ static const struct {
                        "proc_id:i!? host:s!? data:o! resource_uri:s!",
                        "get", "get"},
     [VR_RES_LOGS] = {"id:i! type:s! time:d! message:s! user:u!? resource_uri:s! time_utc:d! "
-                     "remote:s!",
+                     "remote:s! username:s! via:s! resource:s! object_id:i!? object_name:s! app:s! "
+                     "rollout:s!? detail:s!",
                      "get", "get"},
     [VR_RES_USERS] = {"id:i! username:s* first_name:s last_name:s last_login:d!? date_joined:d! "
                       "profile:o!? resource_uri:s! email:s role:s is_active:b "

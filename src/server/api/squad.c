@@ -76,9 +76,15 @@ static int accept_loss(struct vr_write *w, struct vr_err *err)
     if (r == 0)
         r = vr_store_squad_ack_loss(w->tx, squad.id, w->call->now, err);
     if (r == 0)
-        r = vr_write_tell(
-            w, &(struct vr_told){.action = "accept loss", .object = squad.name, .page = "/squads/"},
-            err);
+        r = vr_write_tell(w,
+                          &(struct vr_told){
+                              .action = "accept loss",
+                              .object = squad.name,
+                              .page = "/squads/",
+                              .resource = vr_resource_name(VR_RES_SQUADS),
+                              .object_id = squad.id,
+                          },
+                          err);
     return r < 0 ? r : vr_write_answer(w, 202, NULL, NULL);
 }
 

@@ -155,8 +155,14 @@ static int set_password(struct vr_write *w, struct vr_err *err)
     user.must_change_password = false;
     r = vr_store_user_update(w->tx, &user, err);
     if (r == 0)
-        r = vr_write_tell(
-            w, &(struct vr_told){.action = "change password of", .object = user.username}, err);
+        r = vr_write_tell(w,
+                          &(struct vr_told){
+                              .action = "change password of",
+                              .object = user.username,
+                              .resource = vr_resource_name(VR_RES_USERS),
+                              .object_id = user.id,
+                          },
+                          err);
     return r < 0 ? r : vr_write_answer(w, 204, NULL, NULL);
 }
 
@@ -254,7 +260,14 @@ static int make_token(struct vr_write *w, struct vr_err *err)
         return vr_fail(err, VR_EXISTS, "user '%s' has a token '%s' already", call->who.username,
                        name);
     if (r == 0)
-        r = vr_write_tell(w, &(struct vr_told){.action = "create token", .object = name}, err);
+        r = vr_write_tell(w,
+                          &(struct vr_told){
+                              .action = "create token",
+                              .object = name,
+                              .resource = vr_resource_name(VR_RES_TOKENS),
+                              .object_id = row.id,
+                          },
+                          err);
     if (r < 0)
         return r;
     return vr_write_answer_json(
@@ -276,7 +289,13 @@ static int remove_token(struct vr_write *w, struct vr_err *err)
     if (r == 0)
         r = vr_store_token_delete(w->tx, id, err);
     if (r == 0)
-        r = vr_write_tell(w, &(struct vr_told){.action = "delete token", .object = token.name},
+        r = vr_write_tell(w,
+                          &(struct vr_told){
+                              .action = "delete token",
+                              .object = token.name,
+                              .resource = vr_resource_name(VR_RES_TOKENS),
+                              .object_id = token.id,
+                          },
                           err);
     return r < 0 ? r : vr_write_answer(w, 204, NULL, NULL);
 }

@@ -8,6 +8,7 @@
  */
 #include "server/api/write.h"
 
+#include "server/remote.h"
 #include "store/event.h"
 #include "store/idempotency.h"
 #include "store/log.h"
@@ -235,16 +236,29 @@ int vr_write_tell(struct vr_write *w, const struct vr_told *told, struct vr_err 
     const struct vr_call *call = w->call;
     vr_auto_free char *message = vr_strf("%s %s", told->action, told->object);
     vr_auto_free char *title = vr_strf("%s: %s", call->who.username, message);
+    const char *noted = vr_buf_text(&w->changes);
+    vr_auto_free char *changed = *noted ? vr_strf("%s: %s", title, noted) : NULL;
+    char remote[VR_REMOTE_BYTES];
     vr_auto_free char *data = event_data(w, told);
     vr_auto_json json_t *tags = json_pack("[s, s]", "user", told->action);
     vr_auto_free char *tags_text = vr_json_dump(tags);
     struct vr_log_entry entry = {.type = told->action,
                                  .user_id = call->who.id,
                                  .message = message,
-                                 .remote = vr_http_req_remote(call->req)};
+                                 .remote = remote,
+                                 .username = call->who.username,
+                                 .via = call->who.via,
+                                 .resource = told->resource,
+                                 .object_id = told->object_id,
+                                 .object_name = told->name ? told->name : told->object,
+                                 .app_id = told->app_id,
+                                 .rollout_id = told->rollout,
+                                 .detail = told->detail ? told->detail : noted};
     struct vr_event event = {.kind = "event",
                              .title = title,
-                             .message = told->detail ? told->detail : title,
+                             .message = told->detail ? told->detail
+                                        : changed    ? changed
+                                                     : title,
                              .tags = tags_text,
                              .rollout_id = told->rollout,
                              .swarm_id = told->swarm_id,
@@ -253,6 +267,7 @@ int vr_write_tell(struct vr_write *w, const struct vr_told *told, struct vr_err 
                              .data = data,
                              .time = call->now};
 
+    vr_remote_of(&call->server->config.trusted, call->req, remote);
     vr_store_event_add(w->tx, &event);
     return vr_store_log_add(w->tx, &entry, call->now, err);
 }

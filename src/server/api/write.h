@@ -32,8 +32,9 @@ struct vr_write {
 
     struct vr_buf changes; /* what differs now, for the log: "version: v1 → v2, env_yaml" */
 
-    bool is_secret; /* the answer is not kept under an Idempotency-Key */
-    bool is_dry;    /* everything is rolled back, whatever the status */
+    bool is_restore; /* the body is a version: {"NAME": id} are secrets that are there already */
+    bool is_secret;  /* the answer is not kept under an Idempotency-Key */
+    bool is_dry;     /* everything is rolled back, whatever the status */
     char request_sha256[VR_SHA256_HEX];
 };
 
@@ -72,15 +73,22 @@ void vr_write_note(struct vr_write *w, const char *field, const char *old, const
 struct vr_told {
     const char *action;  /* "swarm", "create", … */
     const char *object;  /* "shop-v2-prod-web" */
-    const char *detail;  /* NULL: the same sentence as the title */
+    const char *detail;  /* what changed; NULL: what was noted, or else the title again */
     const char *page;    /* where the user interface shows it; NULL: nowhere */
     const char *rollout; /* id; NULL: none */
     int64_t swarm_id;    /* 0: none; so the next two */
     int64_t proc_id;
     int64_t host_id;
+    const char *resource; /* of the object, for the log: "swarms"; NULL: none */
+    int64_t object_id;    /* 0: none */
+    const char *name;     /* of the object; NULL: `object` */
+    int64_t app_id;       /* that it belongs to; 0: none */
 };
 
-/** Write the log entry "<action> <object>" and collect the event "<user>: <action> <object>". */
+/**
+ * Write the log entry "<action> <object>" and collect the event "<user>: <action> <object>". The
+ * one place that does: every change calls it once, with whom and from where taken from the call.
+ */
 VR_MUST_USE
 int vr_write_tell(struct vr_write *w, const struct vr_told *told, struct vr_err *err);
 

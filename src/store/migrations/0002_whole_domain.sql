@@ -148,7 +148,7 @@ CREATE TABLE versions (
     object_id BIGINT NOT NULL,
     object_name TEXT NOT NULL,          -- then
     row_version BIGINT NOT NULL,
-    action TEXT NOT NULL,               -- create, update, delete, restore, import
+    action TEXT NOT NULL,               -- create, update, delete, restore, found, import
     user_id BIGINT,
     username TEXT NOT NULL DEFAULT '',
     time_us BIGINT NOT NULL,
@@ -156,6 +156,7 @@ CREATE TABLE versions (
     data_json TEXT NOT NULL
 );
 CREATE INDEX versions_by_object ON versions (resource, object_id, id);
+CREATE INDEX versions_by_name ON versions (resource, object_name, id);
 
 -- The audit log: the contract's entry, and what it was about.
 ALTER TABLE log_entries ADD COLUMN username TEXT NOT NULL DEFAULT '';  -- then; the user may be gone
@@ -164,10 +165,13 @@ ALTER TABLE log_entries ADD COLUMN resource TEXT NOT NULL DEFAULT '';
 ALTER TABLE log_entries ADD COLUMN object_id BIGINT;
 ALTER TABLE log_entries ADD COLUMN object_name TEXT NOT NULL DEFAULT '';
 ALTER TABLE log_entries ADD COLUMN app_id BIGINT;
+ALTER TABLE log_entries ADD COLUMN app_name TEXT NOT NULL DEFAULT '';  -- then
 ALTER TABLE log_entries ADD COLUMN rollout_id TEXT;
 ALTER TABLE log_entries ADD COLUMN detail TEXT NOT NULL DEFAULT '';    -- what changed
 CREATE INDEX log_entries_by_time ON log_entries (time_us);
 CREATE INDEX log_entries_by_type ON log_entries (type, time_us);
+CREATE INDEX log_entries_by_object ON log_entries (resource, object_id, id);
+CREATE INDEX log_entries_by_app ON log_entries (app_name, id);
 
 -- --- schedules and retention ---
 
