@@ -10,6 +10,7 @@
 #include "fmt/yaml.h"
 #include "model/merge.h"
 #include "model/name.h"
+#include "model/secret.h"
 
 void vr_field_fini(struct vr_field *field)
 {
@@ -76,6 +77,29 @@ static int check_keys(const json_t *dict, struct vr_err *err)
     return 0;
 }
 
+/*
+ * Nobody writes a reference: it would give him the value of somebody else's secret. And a mask that
+ * was copied from what the API shows would replace the value that it stands for.
+ */
+static int check_secrets(const json_t *dict, struct vr_err *err)
+{
+    const char *key;
+    json_t *value;
+
+    if (vr_secret_is_mentioned(dict))
+        return vr_fail(err, VR_INVALID,
+                       "'" VR_SECRET_KEY "' is no key of a dict: a secret value is set by the "
+                       "field 'secrets'");
+    json_object_foreach ((json_t *)dict, key, value) {
+        if (vr_streq(json_string_value(value), VR_SECRET_MASK))
+            return vr_fail(err, VR_INVALID,
+                           "'%s' has the mask of a secret as its value: leave the key out, or set "
+                           "its value by the field 'secrets'",
+                           key);
+    }
+    return 0;
+}
+
 static int dict(const json_t *value, bool is_env, struct vr_field *out, struct vr_err *err)
 {
     vr_auto_json json_t *json = NULL;
@@ -89,6 +113,8 @@ static int dict(const json_t *value, bool is_env, struct vr_field *out, struct v
     r = check_size(json, err);
     if (r == 0 && is_env)
         r = check_keys(json, err);
+    if (r == 0)
+        r = check_secrets(json, err);
     return r < 0 ? r : store(json, out, err);
 }
 

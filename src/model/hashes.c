@@ -111,12 +111,7 @@ void vr_hashes_release_content(const struct vr_release_content *content, char ou
     sha256_of(object, out);
 }
 
-json_t *vr_hashes_secret(const unsigned char key[VR_HASH_KEY_BYTES], const char *secret)
+json_t *vr_hashes_secret(const char *fingerprint)
 {
-    char hex[VR_HASH_SECRET_HEX];
-    json_t *object = json_object();
-
-    vr_hash_secret(key, secret, strlen(secret), hex);
-    vr_json_set(object, "secret", vr_json_str_or_null(hex));
-    return object;
+    return json_pack("{s:s}", "secret", fingerprint);
 }

@@ -58,7 +58,8 @@ void vr_hashes_release_short(const char whole[VR_MD5_HEX], int attempt,
  */
 void vr_hashes_release_content(const struct vr_release_content *content, char out[VR_SHA256_HEX]);
 
-/** `{"secret": "<hex>"}`, what stands in a hashed dict for a secret value. Given. */
-json_t *vr_hashes_secret(const unsigned char key[VR_HASH_KEY_BYTES], const char *secret);
+/** `{"secret": "<hex>"}`, what stands in a hashed dict for a secret value: its keyed BLAKE2b. Given.
+ */
+json_t *vr_hashes_secret(const char *fingerprint);
 
 #endif

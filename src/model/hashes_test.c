@@ -132,12 +132,14 @@ TEST(hashes_build_inputs__canonical_form__is_as_documented)
     CHECK(strcmp(got, want) != 0);
 }
 
-TEST(hashes_secret__is_an_object_that_does_not_show_it)
+TEST(hashes_secret__stands_in_a_dict_by_its_fingerprint)
 {
     unsigned char key[VR_HASH_KEY_BYTES] = {7};
-    vr_auto_json json_t *secret = vr_hashes_secret(key, "pw");
-    const char *hex = json_string_value(json_object_get(secret, "secret"));
+    char hex[VR_HASH_SECRET_HEX];
+    vr_auto_json json_t *secret = NULL;
 
+    vr_hash_secret(key, "pw", 2, hex);
+    secret = vr_hashes_secret(hex);
     CHECK(json_object_size(secret) == 1);
-    CHECK(hex && strlen(hex) == 64);
+    CHECK_STR(json_string_value(json_object_get(secret, "secret")), hex);
 }
