@@ -12,6 +12,8 @@ struct vr_ingredient_row {
     char *config_json; /* "{}" if empty */
     char *env_yaml;
     char *env_json;
+    char *secret_config_json; /* entries of model/secret.h; "{}": none */
+    char *secret_env_json;
     int64_t row_version;
 };
 

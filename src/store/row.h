@@ -17,6 +17,7 @@ struct vr_idset {
 struct vr_tx {
     struct vr_db_tx *db;
     struct vr_port_range ports;
+    struct vr_keyring *keyring;  /* borrowed; NULL: none was opened */
     struct vr_idset hosts;       /* touched */
     struct vr_idset swarms;      /* touched */
     struct vr_event_row *events; /* wait for the commit; ids are not set yet */

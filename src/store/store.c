@@ -10,6 +10,7 @@
  */
 #include "core/buf.h"
 #include "db/migrate.h"
+#include "store/keyring.h"
 #include "store/row.h"
 
 extern const struct vr_embed vr_store_migrations[];
@@ -18,6 +19,7 @@ extern const size_t vr_store_migrations_count;
 struct vr_store {
     struct vr_db *db;
     struct vr_port_range ports;
+    struct vr_keyring *keyring; /* NULL: none was opened */
 };
 
 int vr_port_range_parse(const char *text, struct vr_port_range *out, struct vr_err *err)
@@ -39,6 +41,17 @@ int vr_port_range_parse(const char *text, struct vr_port_range *out, struct vr_e
 void vr_store_set_ports(struct vr_store *store, struct vr_port_range range)
 {
     store->ports = range;
+}
+
+void vr_store_set_keyring(struct vr_store *store, struct vr_keyring *ring)
+{
+    vr_keyring_free(store->keyring);
+    store->keyring = ring;
+}
+
+struct vr_keyring *vr_store_keyring(const struct vr_store *store)
+{
+    return store->keyring;
 }
 
 struct vr_port_range vr_store_ports(const struct vr_tx *tx)
@@ -66,6 +79,7 @@ struct vr_store *vr_store_free(struct vr_store *store)
     if (!store)
         return NULL;
     vr_db_free(store->db);
+    vr_keyring_free(store->keyring);
     free(store);
     return NULL;
 }
@@ -79,6 +93,7 @@ int vr_store_begin(struct vr_store *store, enum vr_db_mode mode, struct vr_tx **
     if (r < 0)
         return r;
     tx->ports = store->ports;
+    tx->keyring = store->keyring;
     *out = vr_take(tx);
     return 0;
 }

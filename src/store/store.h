@@ -49,6 +49,13 @@ void vr_store_set_ports(struct vr_store *store, struct vr_port_range range);
 /** The range of a transaction's store. */
 struct vr_port_range vr_store_ports(const struct vr_tx *tx);
 
+struct vr_keyring;
+
+/** Keep the keys of secret values for transactions that begin from now on; taken. */
+void vr_store_set_keyring(struct vr_store *store, struct vr_keyring *ring);
+/** Borrowed; NULL if none was set (secret.h opens it). */
+struct vr_keyring *vr_store_keyring(const struct vr_store *store);
+
 /**
  * Begin; as vr_db_begin(). A write transaction whose order of reads and writes is
  * "load, decide, apply" sees nobody else's writes in between.

@@ -6,8 +6,9 @@
 
 #define SELECT_SWARM                                                                               \
     "SELECT s.id, s.app_id, s.config_name, s.proc_name, s.squad_id, s.size, s.tag, s.pool,"        \
-    " s.balancer_id, s.config_yaml, s.config_json, s.env_yaml, s.env_json, s.volumes_json,"        \
-    " s.run_as, s.mem_limit, s.memsw_limit, s.policy_json, s.merged_config_json,"                  \
+    " s.balancer_id, s.config_yaml, s.config_json, s.env_yaml, s.env_json,"                        \
+    " s.secret_config_json, s.secret_env_json, s.volumes_json, s.run_as, s.mem_limit, "            \
+    "s.memsw_limit, s.policy_json, s.merged_config_json,"                                          \
     " s.merged_env_json, s.current_rollout, s.paused, s.heal_failures, s.heal_after_us,"           \
     " s.row_version, a.name, q.name FROM swarms s JOIN apps a ON a.id = s.app_id"                  \
     " JOIN squads q ON q.id = s.squad_id "
@@ -15,10 +16,11 @@
 FIELDS(swarm, "swarm", I(swarm, id), I(swarm, app_id), T(swarm, config_name), T(swarm, proc_name),
        I(swarm, squad_id), I(swarm, size), T(swarm, tag), T(swarm, pool), I(swarm, balancer_id),
        T(swarm, config_yaml), T(swarm, config_json), T(swarm, env_yaml), T(swarm, env_json),
-       T(swarm, volumes_json), T(swarm, run_as), T(swarm, mem_limit), T(swarm, memsw_limit),
-       T(swarm, policy_json), T(swarm, merged_config_json), T(swarm, merged_env_json),
-       T(swarm, current_rollout), B(swarm, paused), I(swarm, heal_failures),
-       I(swarm, heal_after_us), I(swarm, row_version), T(swarm, app_name), T(swarm, squad_name))
+       T(swarm, secret_config_json), T(swarm, secret_env_json), T(swarm, volumes_json),
+       T(swarm, run_as), T(swarm, mem_limit), T(swarm, memsw_limit), T(swarm, policy_json),
+       T(swarm, merged_config_json), T(swarm, merged_env_json), T(swarm, current_rollout),
+       B(swarm, paused), I(swarm, heal_failures), I(swarm, heal_after_us), I(swarm, row_version),
+       T(swarm, app_name), T(swarm, squad_name))
 
 int vr_store_swarm_find_id(struct vr_tx *tx, int64_t id, struct vr_swarm_row *out,
                            struct vr_err *err)
@@ -55,7 +57,9 @@ int vr_store_swarm_list_of_ingredient(struct vr_tx *tx, int64_t ingredient_id,
         VR_T(vr_row_or((row)->run_as, "nobody")), VR_T((row)->mem_limit),                          \
         VR_T((row)->memsw_limit), VR_T(vr_row_or((row)->policy_json, "{}")),                       \
         VR_T(vr_row_or((row)->merged_config_json, "{}")),                                          \
-        VR_T(vr_row_or((row)->merged_env_json, "{}")), VR_B((row)->paused)
+        VR_T(vr_row_or((row)->merged_env_json, "{}")), VR_B((row)->paused),                        \
+        VR_T(vr_row_or((row)->secret_config_json, "{}")),                                          \
+        VR_T(vr_row_or((row)->secret_env_json, "{}"))
 
 int vr_store_swarm_insert(struct vr_tx *tx, const struct vr_swarm_row *row, int64_t *out_id,
                           struct vr_err *err)
@@ -64,9 +68,10 @@ int vr_store_swarm_insert(struct vr_tx *tx, const struct vr_swarm_row *row, int6
         tx->db, out_id, err,
         "INSERT INTO swarms (app_id, config_name, proc_name, squad_id, size, tag, pool,"
         " balancer_id, config_yaml, config_json, env_yaml, env_json, volumes_json, run_as,"
-        " mem_limit, memsw_limit, policy_json, merged_config_json, merged_env_json, paused)"
+        " mem_limit, memsw_limit, policy_json, merged_config_json, merged_env_json, paused,"
+        " secret_config_json, secret_env_json)"
         " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17,"
-        " $18, $19, $20) RETURNING id",
+        " $18, $19, $20, $21, $22) RETURNING id",
         WISH(row));
 
     if (r == -VR_EXISTS)
@@ -84,7 +89,8 @@ int vr_store_swarm_update(struct vr_tx *tx, const struct vr_swarm_row *row, stru
         " size = $6, tag = $7, pool = $8, balancer_id = $9, config_yaml = $10, config_json = $11,"
         " env_yaml = $12, env_json = $13, volumes_json = $14, run_as = $15, mem_limit = $16,"
         " memsw_limit = $17, policy_json = $18, merged_config_json = $19, merged_env_json = $20,"
-        " paused = $21, row_version = row_version + 1 WHERE id = $1",
+        " paused = $21, secret_config_json = $22, secret_env_json = $23,"
+        " row_version = row_version + 1 WHERE id = $1",
         VR_I(row->id), WISH(row));
 
     if (r < 0)

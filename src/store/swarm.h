@@ -19,6 +19,8 @@ struct vr_swarm_row {
     char *config_json;
     char *env_yaml;
     char *env_json;
+    char *secret_config_json; /* entries of model/secret.h; "{}": none */
+    char *secret_env_json;
     char *volumes_json; /* "[]": none */
     char *run_as;
     char *mem_limit;   /* NULL: none */

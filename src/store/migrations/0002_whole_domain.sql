@@ -122,18 +122,20 @@ CREATE INDEX sessions_by_user ON sessions (user_id);
 -- --- secret values ---
 
 -- A value that nobody reads back. Where it stands in a config or env document the document has
--- {"$secret": <id>}. Rows are never changed but by a change of the key, so that what was frozen
--- stays what it was; they go when nothing refers to them any more.
+-- {"$secret": <id>}. The same value is one row. Rows are never changed but by a change of the key,
+-- so that what was frozen stays what it was; they go when nothing refers to them any more.
 CREATE TABLE secrets (
     id @ID@,
     sealed TEXT NOT NULL,               -- base64 of nonce and box, by the key `key_id`
     key_id TEXT NOT NULL,
-    fingerprint TEXT NOT NULL,          -- keyed BLAKE2b of the value: what hashes of releases contain
-    user_id BIGINT,                     -- who set it
+    fingerprint TEXT NOT NULL UNIQUE,   -- keyed BLAKE2b of the value: what hashes of releases contain
+    user_id BIGINT,                     -- who set it first
     created_us BIGINT NOT NULL
 );
+CREATE INDEX secrets_by_key ON secrets (key_id, id);
 
--- The secret names of an ingredient or a swarm: {"DB_PASSWORD": <id>}.
+-- The secrets of an ingredient or a swarm, apart from its plain keys:
+-- {"DB_PASSWORD": {"$secret": <id>, "set": "2026-11-22T16:00:00Z", "by": "ann"}}.
 ALTER TABLE ingredients ADD COLUMN secret_config_json TEXT NOT NULL DEFAULT '{}';
 ALTER TABLE ingredients ADD COLUMN secret_env_json TEXT NOT NULL DEFAULT '{}';
 ALTER TABLE swarms ADD COLUMN secret_config_json TEXT NOT NULL DEFAULT '{}';

@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: MIT */
+/* Secret values: rows that nobody reads back but the host that needs them. */
+#ifndef VR_STORE_SECRET_H
+#define VR_STORE_SECRET_H
+
+#include "model/secret.h"
+#include "store/keyring.h"
+#include "store/store.h"
+
+/*
+ * A row is one value, sealed with a key of the store's keyring and bound to its fingerprint. The
+ * same value is the same row, whoever set it: documents are equal exactly if their references are.
+ * Rows never change but by a new seal, so what a rollout or a release froze stays what it was.
+ */
+
+#define VR_SECRET_RESEAL_MAX 200 /* rows of one transaction of vr_store_secret_reseal() */
+#define VR_SECRET_SWEEP_MAX  500 /* rows that one sweep deletes at most */
+
+/**
+ * Open the file of keys (made if there are no secret values yet) and keep it with the store, for
+ * all transactions that begin from now on. Call it once, before the store is shared.
+ *
+ * Returns -VR_NOT_FOUND or -VR_PARSE with a sentence that says how to go on, if the file is not
+ * there, damaged, or not the one that sealed what is in the database.
+ */
+VR_MUST_USE
+int vr_store_open_keyring(struct vr_store *store, const char *path, struct vr_wall now,
+                          struct vr_err *err);
+
+/**
+ * The row of a value, made if there is none.
+ * Returns -VR_LIMIT for a longer one than VR_SECRET_BYTES_MAX.
+ */
+VR_MUST_USE
+int vr_store_secret_take(struct vr_tx *tx, const char *value, int64_t user_id, struct vr_wall now,
+                         int64_t *out_id, struct vr_err *err);
+
+/** Is there such a row? -VR_NOT_FOUND names it. */
+VR_MUST_USE
+int vr_store_secret_check(struct vr_tx *tx, int64_t id, struct vr_err *err);
+
+/** A copy of a dict as it is hashed: vr_hashes_secret() in place of references. Given. */
+VR_MUST_USE
+int vr_store_secret_hashed(struct vr_tx *tx, const json_t *dict, json_t **out, struct vr_err *err);
+
+/** Plain values by id, in memory as short as can be. */
+struct vr_secrets;
+
+/** Read and unseal what the dicts refer to, with one query. @out given */
+VR_MUST_USE
+int vr_secrets_load(struct vr_tx *tx, json_t *const *dicts, size_t count, struct vr_secrets **out,
+                    struct vr_err *err);
+/** Overwrites the values. */
+struct vr_secrets *vr_secrets_free(struct vr_secrets *secrets);
+VR_DEFINE_OWNED(struct vr_secrets, vr_secrets_free)
+
+/** A copy of a dict with the plain values; only what is handed to a host may be made of it. */
+VR_MUST_USE
+int vr_secrets_resolve(const struct vr_secrets *secrets, const json_t *dict, json_t **out,
+                       struct vr_err *err);
+
+/**
+ * Seal up to VR_SECRET_RESEAL_MAX rows anew whose key is not the newest.
+ * @out_left  rows that still have an older one
+ */
+VR_MUST_USE
+int vr_store_secret_reseal(struct vr_tx *tx, int64_t *out_done, int64_t *out_left,
+                           struct vr_err *err);
+
+/** How many values a key seals. */
+VR_MUST_USE
+int vr_store_secret_count(struct vr_tx *tx, const char *key_id, int64_t *out, struct vr_err *err);
+
+/**
+ * Delete rows, VR_SECRET_SWEEP_MAX at most, that nothing refers to: no ingredient, swarm, release,
+ * rollout that is open or a swarm's current one, and no version.
+ */
+VR_MUST_USE
+int vr_store_secret_sweep(struct vr_tx *tx, int64_t *out_deleted, struct vr_err *err);
+
+#endif
