@@ -219,8 +219,7 @@ static int run_token_list(struct vr_cli *cli, const void *opts, int argc, char *
             vr_table_add(table, cell);
         }
     }
-    vr_table_write(table, cli->out.colour, &text);
-    return vr_out_flush(&text, err);
+    return vr_table_show(table, &cli->out, err);
 }
 
 static int run_token_rm(struct vr_cli *cli, const void *opts, int argc, char **argv,

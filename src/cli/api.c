@@ -3,14 +3,22 @@
 #include "cli/api.h"
 
 #include "cli/exit.h"
+#include "core/clock.h"
 #include "core/str.h"
 #include "fmt/json.h"
 
+#include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
+#include <unistd.h>
+
+#define KEY_BYTES 16u /* of a random Idempotency-Key */
 
 struct vr_api {
     struct vr_http_client *client;
     struct vr_config config; /* owned copy */
+    int64_t timeout_ms;
+    bool trace;
 };
 
 int vr_api_open(const struct vr_config *config, struct vr_api **out, struct vr_err *err)
@@ -25,6 +33,7 @@ int vr_api_open(const struct vr_config *config, struct vr_api **out, struct vr_e
         .insecure = config->insecure,
     };
     api->client = vr_http_client_new();
+    api->timeout_ms = VR_API_TIMEOUT_MS;
     *out = api;
     return 0;
 }
@@ -39,6 +48,16 @@ struct vr_api *vr_api_close(struct vr_api *api)
     return NULL;
 }
 
+void vr_api_trace(struct vr_api *api)
+{
+    api->trace = true;
+}
+
+void vr_api_limit(struct vr_api *api, int64_t timeout_ms)
+{
+    api->timeout_ms = timeout_ms;
+}
+
 const char *vr_api_url(const struct vr_api *api)
 {
     return api->config.url;
@@ -47,8 +66,8 @@ const char *vr_api_url(const struct vr_api *api)
 void vr_api_prepare(const struct vr_api *api, struct vr_http_call *call)
 {
     call->insecure = api->config.insecure;
-    call->timeout_ms = VR_API_TIMEOUT_MS;
-    call->connect_ms = VR_API_CONNECT_MS;
+    call->timeout_ms = api->timeout_ms;
+    call->connect_ms = api->timeout_ms < VR_API_CONNECT_MS ? api->timeout_ms : VR_API_CONNECT_MS;
     call->max_body_bytes = VR_API_BODY_BYTES;
     if (api->config.token) {
         call->bearer = api->config.token;
@@ -114,23 +133,70 @@ static int fail_silent(const struct vr_api *api, const char *url, struct vr_err 
     return vr_fail(err, VR_BUSY, "no answer from %s: %s", api->config.url, text);
 }
 
-static int call_server(struct vr_api *api, const char *method, const char *path, const json_t *body,
+/* Whether the same request may be sent twice: what reads, and what the server knows by its key. */
+static bool is_repeatable(const char *method, const char *path)
+{
+    if (vr_streq(method, "POST"))
+        return !vr_str_has_prefix(path, "/api/v1/tokens/");
+    return vr_streq(method, "GET");
+}
+
+static void trace(const struct vr_api *api, const struct vr_http_call *call, int status,
+                  struct vr_mono begun)
+{
+    char answer[16] = "no answer";
+
+    if (!api->trace)
+        return;
+    if (status)
+        snprintf(answer, sizeof(answer), "%d", status);
+    fprintf(stderr, "%s %s %s, %" PRId64 " ms\n", call->method, call->url, answer,
+            vr_mono_ms_between(begun, vr_mono_now()));
+}
+
+/* Make the call, a second and third time if the connection broke and that does no harm. */
+static int call_patiently(struct vr_api *api, const struct vr_http_call *call, const char *path,
+                          struct vr_http_result *out, struct vr_err *err)
+{
+    int64_t pause_ms = VR_API_PAUSE_MS;
+
+    for (int tries = 1;; tries++) {
+        struct vr_mono begun = vr_mono_now();
+        int r = vr_http_call(api->client, call, out, err);
+
+        trace(api, call, r < 0 ? 0 : out->status, begun);
+        if (r != -VR_IO || tries == VR_API_TRIES || !is_repeatable(call->method, path) ||
+            api->timeout_ms < VR_API_TIMEOUT_MS)
+            return r;
+        usleep((useconds_t)(pause_ms * 1000));
+        pause_ms *= 2;
+    }
+}
+
+static int call_server(struct vr_api *api, const struct vr_api_request *q,
                        struct vr_http_result *out, struct vr_err *err)
 {
-    static const char *const headers[] = {"Content-Type: application/json",
-                                          "Accept: application/json", NULL};
-    vr_auto_free char *url = vr_api_address(api, path);
-    vr_auto_free char *text = body ? vr_json_dump(body) : NULL;
-    struct vr_http_call call = {.method = method,
+    vr_auto_free char *url = vr_api_address(api, q->path);
+    vr_auto_free char *text = q->body ? vr_json_dump(q->body) : NULL;
+    vr_auto_free char *key = NULL, *match = NULL, *random = NULL;
+    const char *headers[5] = {"Content-Type: application/json", "Accept: application/json"};
+    struct vr_http_call call = {.method = q->method,
                                 .url = url,
                                 .headers = headers,
                                 .body = text,
                                 .body_bytes = text ? strlen(text) : 0,
-                                .follow = vr_streq(method, "GET")};
+                                .follow = vr_streq(q->method, "GET")};
+    size_t n = 2;
     int r;
 
+    if (vr_streq(q->method, "POST")) {
+        random = vr_random_hex(KEY_BYTES);
+        headers[n++] = key = vr_strf("Idempotency-Key: %s", random);
+    }
+    if (q->if_version > 0)
+        headers[n++] = match = vr_strf("If-Match: \"%" PRId64 "\"", q->if_version);
     vr_api_prepare(api, &call);
-    r = vr_http_call(api->client, &call, out, err);
+    r = call_patiently(api, &call, q->path, out, err);
     if (r == -VR_IO || r == -VR_TIMEOUT)
         return fail_silent(api, url, err);
     return r;
@@ -138,13 +204,15 @@ static int call_server(struct vr_api *api, const char *method, const char *path,
 
 #define auto_result __attribute__((cleanup(vr_http_result_fini))) struct vr_http_result
 
-int vr_api_send(struct vr_api *api, const char *method, const char *path, const json_t *body,
-                json_t **out, struct vr_err *err)
+int vr_api_request(struct vr_api *api, const struct vr_api_request *q, json_t **out,
+                   struct vr_err *err)
 {
     auto_result answer = {0};
     json_t *value = NULL;
-    int r = call_server(api, method, path, body, &answer, err);
+    int r = call_server(api, q, &answer, err);
 
+    if (q->out_status)
+        *q->out_status = r < 0 ? 0 : answer.status;
     if (r >= 0)
         r = vr_api_check(api, &answer, err);
     if (r < 0)
@@ -153,11 +221,19 @@ int vr_api_send(struct vr_api *api, const char *method, const char *path, const 
         r = vr_json_parse((struct vr_str){answer.body, answer.body_bytes}, VR_API_BODY_BYTES,
                           &value, err);
         if (r < 0)
-            return vr_fail_in(err, r, "answer to %s %s", method, path);
+            return vr_fail_in(err, r, "answer to %s %s", q->method, q->path);
     }
     if (out)
         *out = value;
     return 0;
+}
+
+int vr_api_send(struct vr_api *api, const char *method, const char *path, const json_t *body,
+                json_t **out, struct vr_err *err)
+{
+    struct vr_api_request request = {.method = method, .path = path, .body = body};
+
+    return vr_api_request(api, &request, out, err);
 }
 
 int vr_api_get(struct vr_api *api, const char *path, json_t **out, struct vr_err *err)
@@ -187,7 +263,8 @@ int vr_api_create(struct vr_api *api, const char *path, const json_t *body, char
 {
     auto_result answer = {0};
     const char *location;
-    int r = call_server(api, "POST", path, body, &answer, err);
+    struct vr_api_request request = {.method = "POST", .path = path, .body = body};
+    int r = call_server(api, &request, &answer, err);
 
     if (r >= 0)
         r = vr_api_check(api, &answer, err);
@@ -235,7 +312,8 @@ int vr_api_get_text(struct vr_api *api, const char *path, struct vr_api_text *ou
     auto_result answer = {0};
     const char *next, *end;
     uint64_t at = 0;
-    int r = call_server(api, "GET", path, NULL, &answer, err);
+    struct vr_api_request request = {.method = "GET", .path = path};
+    int r = call_server(api, &request, &answer, err);
 
     if (r >= 0)
         r = vr_api_check(api, &answer, err);

@@ -16,6 +16,8 @@ struct vr_api;
 #define VR_API_BODY_BYTES  (256u << 20) /* of one answer */
 #define VR_API_TIMEOUT_MS  60000
 #define VR_API_CONNECT_MS  10000
+#define VR_API_TRIES       3   /* of a request whose answer was lost and that may be sent again */
+#define VR_API_PAUSE_MS    250 /* before the second one; doubles */
 
 /**
  * A session with the server that `config` names; nothing is sent yet.
@@ -25,6 +27,12 @@ VR_MUST_USE
 int vr_api_open(const struct vr_config *config, struct vr_api **out, struct vr_err *err);
 struct vr_api *vr_api_close(struct vr_api *api);
 VR_DEFINE_OWNED(struct vr_api, vr_api_close)
+
+/** Show every request and its status on standard error. */
+void vr_api_trace(struct vr_api *api);
+
+/** Give a request no longer than this; for what may rather fail than wait. */
+void vr_api_limit(struct vr_api *api, int64_t timeout_ms);
 
 /** The server's URL, ends in '/'; borrowed. */
 const char *vr_api_url(const struct vr_api *api);
@@ -46,13 +54,28 @@ int vr_api_check(const struct vr_api *api, const struct vr_http_result *answer, 
  * @out   given, json_decref(); NULL in it if the answer is empty; may be NULL itself
  *
  * Returns -code as the table in exit.h has it, with the sentence of the server, or -VR_BUSY if
- * there was no answer at all. Blocks.
+ * there was no answer at all. A POST has an Idempotency-Key and is sent again when its answer was
+ * lost; for tokens, which the server does not remember, it is not. Blocks.
  */
 VR_MUST_USE
 int vr_api_send(struct vr_api *api, const char *method, const char *path, const json_t *body,
                 json_t **out, struct vr_err *err);
 VR_MUST_USE
 int vr_api_get(struct vr_api *api, const char *path, json_t **out, struct vr_err *err);
+
+/** A request with more to it. Zeros are those of vr_api_send(). */
+struct vr_api_request {
+    const char *method;
+    const char *path;
+    const json_t *body; /* may be NULL */
+    int64_t if_version; /* > 0: If-Match, so that an object of another version is not changed */
+    int *out_status;    /* of the answer, also of a refusal; may be NULL */
+};
+
+/** As vr_api_send(). */
+VR_MUST_USE
+int vr_api_request(struct vr_api *api, const struct vr_api_request *request, json_t **out,
+                   struct vr_err *err);
 
 /** POST to a list; *out_path (may be NULL) is the path of what was made, free(). */
 VR_MUST_USE

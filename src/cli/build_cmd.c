@@ -159,26 +159,25 @@ static int run_rebuild(struct vr_cli *cli, const void *opts, int argc, char **ar
                        struct vr_err *err)
 {
     const struct values *v = opts;
-    struct vr_dispatch_opts shared = v->shared;
     vr_auto_json json_t *swarms = NULL, *body = json_pack("{s:s}", "kind", "dispatch");
-    struct vr_dispatch_spec spec = {"Rebuild", "swarm", body, NULL, NULL};
+    struct vr_dispatch_spec spec = {
+        .verb = "Rebuild", .doing = "Rebuilding", .action = "swarm", .body = body};
     struct vr_api *api;
     int r = vr_cli_api(cli, &api, err);
 
     if (r >= 0)
-        r = vr_swarms_need(api, argv[0], &shared.exclude, &swarms, err);
+        r = vr_swarms_need(api, argv[0], &v->shared.exclude, &swarms, err);
     if (r < 0)
         return r;
-    if (!shared.plan) {
-        r = vr_swarms_confirm(&cli->out, swarms, shared.yes, "Rebuild", err);
-        if (r <= 0)
-            return r < 0 ? r : VR_EXIT_FAILED;
-        r = build_each(cli, api, swarms, err);
-        if (r < 0)
-            return r;
-        shared.yes = true;
-    }
-    return vr_dispatch_swarms(cli, swarms, &shared, &spec, err);
+    if (v->shared.plan)
+        return vr_dispatch_swarms(cli, swarms, &v->shared, &spec, err);
+    r = vr_swarms_confirm(&cli->out, swarms, v->shared.yes, spec.verb, err);
+    if (r <= 0)
+        return r < 0 ? r : VR_EXIT_FAILED;
+    if (v->shared.countdown)
+        vr_dispatch_count_down(&cli->out, spec.doing);
+    r = build_each(cli, api, swarms, err);
+    return r < 0 ? r : vr_dispatch_send(cli, swarms, &v->shared, &spec, err);
 }
 
 static const struct vr_command verbs[] = {

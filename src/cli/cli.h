@@ -14,6 +14,7 @@ struct vr_cli_flags {
     const char *url;
     const char *username;
     const char *output;
+    const char *log_level;
     bool insecure;
     bool quiet;
     bool json;
@@ -24,6 +25,8 @@ struct vr_cli_flags {
 struct vr_cli {
     struct vr_cli_flags flags;
     struct vr_out out;
+    bool trace;                       /* show every request */
+    const struct vr_command *root;    /* borrowed; the whole tree */
     const struct vr_command *command; /* borrowed; the one that runs */
     struct vr_api *api;               /* owned; opened by vr_cli_api() */
 };

@@ -67,6 +67,8 @@ static void add_subs(struct vr_buf *out, const struct vr_command *subs)
 
         if (!subs->summary)
             continue;
+        if (subs->group)
+            vr_buf_addf(out, "\n%s:\n", subs->group);
         left = vr_strf("%.*s%s%s", (int)strcspn(subs->name, " "), subs->name,
                        subs->args && !subs->subs ? " " : "",
                        subs->args && !subs->subs ? subs->args : "");
@@ -83,7 +85,8 @@ void vr_command_help(struct vr_buf *out, const struct vr_command *c, const char 
     if (c->details)
         vr_buf_addf(out, "\n%s\n", c->details);
     if (c->subs) {
-        vr_buf_add(out, "\ncommands:\n");
+        if (!c->subs->group)
+            vr_buf_add(out, "\ncommands:\n");
         add_subs(out, c->subs);
     }
     if (c->opt_count) {
@@ -144,6 +147,10 @@ static int descend(struct call *call)
             if (call->cli->flags.version) {
                 printf("vr %s\n", VR_VERSION);
                 return VR_EXIT_OK;
+            }
+            if (!n && call->cli->out.old) {
+                print_help(call, stdout);
+                return VR_EXIT_FAILED;
             }
             if (!n || call->cli->flags.help)
                 return print_help(call, call->cli->flags.help ? stdout : stderr);
@@ -208,6 +215,7 @@ int vr_command_main(struct vr_cli *cli, const struct vr_command *root, int argc,
     struct vr_err err = VR_ERR_NULL;
     int code;
 
+    cli->root = root;
     vr_buf_add(&call.path, root->name);
     code = descend(&call);
     if (code < 0 && call.command->raw) {

@@ -18,6 +18,7 @@ struct vr_command {
     const char *name;    /* "rollout"; further spellings follow, each after a space */
     const char *args;    /* for the usage line: "FILTER TAG" */
     const char *summary; /* one line; NULL: works, but is not listed */
+    const char *group;   /* a heading of the help that begins with this command; may be NULL */
     const char *details; /* a paragraph or more for its own help; may be NULL */
     const struct vr_opt *opts;
     size_t opt_count;

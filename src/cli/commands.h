@@ -6,12 +6,13 @@
 #include "cli/command.h"
 
 extern const struct vr_command vr_account_commands[];  /* login, logout, whoami, token, passwd */
-extern const struct vr_command vr_swarm_commands[];    /* swarm, restart, scale, list-swarms */
-extern const struct vr_command vr_release_commands[];  /* releases, rollback, compare-releases */
+extern const struct vr_command vr_swarm_commands[];    /* swarm, restart, scale */
+extern const struct vr_command vr_release_commands[];  /* releases, rollback, release, deploy */
 extern const struct vr_command vr_rollout_commands[];  /* rollout */
-extern const struct vr_command vr_proc_commands[];     /* ps, proc, procs */
+extern const struct vr_command vr_proc_commands[];     /* ps, proc */
 extern const struct vr_command vr_log_commands[];      /* logs, events */
 extern const struct vr_command vr_build_commands[];    /* build, rebuild-all */
+extern const struct vr_command vr_old_commands[];      /* list-swarms, procs, compare-releases */
 extern const struct vr_command vr_up_commands[];       /* up, down */
 extern const struct vr_command vr_internal_commands[]; /* server, agent and their helpers */
 

@@ -181,12 +181,30 @@ static int show_plans(struct vr_cli *cli, struct vr_api *api, const json_t *swar
     return opts->exit_code && changes ? VR_EXIT_CHANGES : VR_EXIT_OK;
 }
 
-static void count_down(void)
+void vr_dispatch_count_down(const struct vr_out *out, const char *doing)
 {
     for (int s = COUNTDOWN_S; s > 0; s--) {
-        fprintf(stderr, "Beginning in %d s; Ctrl-C changes nothing\n", s);
+        fprintf(out->old ? stdout : stderr, "%s in %d sec\n", doing, s);
+        fflush(stdout);
         sleep(1);
     }
+}
+
+/* Show what is meant, and ask: of many whether all of them, of what stops everything in any case.
+ */
+static int confirm(struct vr_cli *cli, const json_t *swarms, const struct vr_dispatch_opts *opts,
+                   const struct vr_dispatch_spec *spec, struct vr_err *err)
+{
+    vr_auto_free char *name = vr_swarm_name(json_array_get(swarms, 0));
+    vr_auto_free char *question = NULL;
+    size_t n = json_array_size(swarms);
+
+    if (!spec->stops_all)
+        return vr_swarms_confirm(&cli->out, swarms, opts->yes, spec->verb, err);
+    vr_swarms_preview(&cli->out, swarms);
+    question = n == 1 ? vr_strf("Stop all procs of %s?", name)
+                      : vr_strf("Stop all procs of %zu swarms?", n);
+    return vr_out_confirm(&cli->out, opts->yes, question, err);
 }
 
 static int send_one(struct vr_cli *cli, struct vr_api *api, const json_t *swarm,
@@ -212,7 +230,7 @@ static int send_one(struct vr_cli *cli, struct vr_api *api, const json_t *swarm,
     if (r < 0)
         return vr_fail_in(err, r, "%s", name);
     json_array_append_new(ids, json_string(id));
-    if (cli->out.format != VR_OUT_JSON && cli->out.format != VR_OUT_YAML) {
+    if (cli->out.format != VR_OUT_JSON && cli->out.format != VR_OUT_YAML && !cli->out.old) {
         puts(id);
         fflush(stdout);
     }
@@ -244,6 +262,24 @@ int vr_dispatch_swarms(struct vr_cli *cli, const json_t *swarms,
                        const struct vr_dispatch_opts *opts, const struct vr_dispatch_spec *spec,
                        struct vr_err *err)
 {
+    struct vr_api *api;
+    int r = vr_cli_api(cli, &api, err);
+
+    if (r < 0)
+        return r;
+    if (opts->plan)
+        return show_plans(cli, api, swarms, opts, spec, err);
+    r = confirm(cli, swarms, opts, spec, err);
+    if (r <= 0)
+        return r < 0 ? r : VR_EXIT_FAILED;
+    if (opts->countdown)
+        vr_dispatch_count_down(&cli->out, spec->doing);
+    return vr_dispatch_send(cli, swarms, opts, spec, err);
+}
+
+int vr_dispatch_send(struct vr_cli *cli, const json_t *swarms, const struct vr_dispatch_opts *opts,
+                     const struct vr_dispatch_spec *spec, struct vr_err *err)
+{
     vr_auto_json json_t *ids = json_array();
     struct vr_api *api;
     const json_t *swarm;
@@ -252,13 +288,6 @@ int vr_dispatch_swarms(struct vr_cli *cli, const json_t *swarms,
 
     if (r < 0)
         return r;
-    if (opts->plan)
-        return show_plans(cli, api, swarms, opts, spec, err);
-    r = vr_swarms_confirm(&cli->out, swarms, opts->yes, spec->verb, err);
-    if (r <= 0)
-        return r < 0 ? r : VR_EXIT_FAILED;
-    if (opts->countdown)
-        count_down();
     json_array_foreach (swarms, i, swarm) {
         r = send_one(cli, api, swarm, opts, spec, ids, err);
         if (r < 0)

@@ -50,6 +50,8 @@ struct vr_dispatch_opts {
 
 struct vr_dispatch_spec {
     const char *verb;   /* "Dispatch", for the question */
+    const char *doing;  /* "Reswarming", for the countdown */
+    bool stops_all;     /* no proc is left: asks in any case */
     const char *action; /* "swarm" or "rollback": the end of the URI */
     const json_t *body; /* of that POST; borrowed */
     /* The PATCH of one swarm before it, given; may be NULL, and give NULL for none. */
@@ -59,12 +61,21 @@ struct vr_dispatch_spec {
 
 /**
  * Do it to every swarm, in order, stopping at the first error. Prints the id of every rollout on
- * standard output. Returns an exit code or -code.
+ * standard output. Returns an exit code or -code; -VR_INVALID if all procs would be stopped and
+ * nobody can be asked.
  */
 VR_MUST_USE
 int vr_dispatch_swarms(struct vr_cli *cli, const json_t *swarms,
                        const struct vr_dispatch_opts *opts, const struct vr_dispatch_spec *spec,
                        struct vr_err *err);
+
+/** Say "<doing> in 5 sec" and so on, a second each. */
+void vr_dispatch_count_down(const struct vr_out *out, const char *doing);
+
+/** The second half of vr_dispatch_swarms(): what was shown and asked for already is sent. */
+VR_MUST_USE
+int vr_dispatch_send(struct vr_cli *cli, const json_t *swarms, const struct vr_dispatch_opts *opts,
+                     const struct vr_dispatch_spec *spec, struct vr_err *err);
 
 /** Append a plan of the server as text. */
 void vr_plan_write(struct vr_buf *out, const json_t *plan, const struct vr_out *style);

@@ -37,6 +37,7 @@ struct vr_column {
 
 struct vr_cli_noun {
     const char *name;  /* "app" */
+    const char *about; /* one line for the help; NULL: its own command has one */
     const char *path;  /* "/api/v1/apps/" */
     const char *key;   /* in its URI: "name" or "id" */
     const char *label; /* the field that people call it by; the key if there is no other */

@@ -10,9 +10,11 @@
 #include "cli/noun_verbs.h"
 #include "core/str.h"
 
+#include <ctype.h>
 #include <string.h>
 
-#define VERBS 5
+#define VERBS       5
+#define COMMON_OPTS 6u /* that are added to those of the fields */
 
 static const struct vr_opt opt_set = {"set",         0,
                                       VR_OPT_LIST,   offsetof(struct vr_cli_noun_values, set),
@@ -26,6 +28,14 @@ static const struct vr_opt opt_unset = {"unset-env", 0,
 static const struct vr_opt opt_exclude = {"exclude",   'x',
                                           VR_OPT_LIST, offsetof(struct vr_cli_noun_values, exclude),
                                           "PATTERN",   "leave out swarms whose name contains it"};
+static const struct vr_opt opt_if_version = {"if-version",
+                                             0,
+                                             VR_OPT_INT,
+                                             offsetof(struct vr_cli_noun_values, if_version),
+                                             "N",
+                                             "only if nobody changed it since version N",
+                                             1,
+                                             INT64_MAX};
 static const struct vr_opt opt_yes = {
     "yes", 'y', VR_OPT_FLAG, offsetof(struct vr_cli_noun_values, yes), NULL, "do not ask"};
 
@@ -41,12 +51,13 @@ struct vr_cli_noun_commands {
     struct noun_entry *entries;
 };
 
-/* Options of add and set: fields first, then what all nouns have; --exclude and --yes are last. */
+/* Options of add and set: fields first, then what all nouns have; --exclude,
+ * --if-version and --yes are last. */
 static void make_opts(struct noun_entry *e, const struct vr_cli_noun *noun)
 {
     bool has_env = vr_cli_noun_field(noun, "env_yaml") != NULL;
 
-    e->opts = vr_alloc_array(noun->field_count + VERBS + 1, sizeof(e->opts[0]));
+    e->opts = vr_alloc_array(noun->field_count + COMMON_OPTS, sizeof(e->opts[0]));
     for (size_t i = 0; i < noun->field_count; i++) {
         const struct vr_field *f = &noun->fields[i];
         char *name = vr_strdup(f->option ? f->option : f->name);
@@ -68,6 +79,7 @@ static void make_opts(struct noun_entry *e, const struct vr_cli_noun *noun)
     }
     if (vr_cli_noun_is_swarm(noun))
         e->opts[e->opt_count++] = opt_exclude;
+    e->opts[e->opt_count++] = opt_if_version;
     e->opts[e->opt_count++] = opt_yes;
 }
 
@@ -81,7 +93,7 @@ static char *added_args(const struct vr_cli_noun *noun)
             c += 4;
             continue;
         }
-        vr_buf_addc(&b, (char)(*c >= 'a' && *c <= 'z' ? *c - 'a' + 'A' : *c));
+        vr_buf_addc(&b, (char)toupper(*c));
     }
     vr_buf_add(&b, " [FIELD=VALUE…]");
     vr_ignore(vr_buf_finish(&b, &text, NULL), "names of fields are short");
@@ -93,48 +105,61 @@ enum verb { LIST, SHOW, ADD, SET, RM };
 static const struct {
     const char *name;
     const char *summary; /* before "apps" or "an app" */
-    const char *args;    /* NULL: made from what `add` wants */
+    const char *args;    /* %s is the noun; NULL: made from what `add` wants */
     const char *swarm_args;
     int min_args, max_args;
     vr_command_fn run;
 } verbs[VERBS] = {
     [LIST] = {"list ls", "List", "[PATTERN]", "[FILTER]", 0, 1, vr_cli_noun_list_run},
-    [SHOW] = {"show", "Show all of", "NAME…", "FILTER…", 1, -1, vr_cli_noun_show_run},
+    [SHOW] = {"show", "Show all of", "%s…", "FILTER…", 1, -1, vr_cli_noun_show_run},
     [ADD] = {"add create", "Add", NULL, NULL, 0, -1, vr_cli_noun_add_run},
-    [SET] = {"set", "Change", "NAME [FIELD=VALUE…]", "FILTER [FIELD=VALUE…]", 1, -1,
+    [SET] = {"set", "Change", "%s [FIELD=VALUE…]", "FILTER [FIELD=VALUE…]", 1, -1,
              vr_cli_noun_set_run},
-    [RM] = {"rm remove delete", "Remove", "NAME…", "FILTER…", 1, -1, vr_cli_noun_rm_run},
+    [RM] = {"rm remove delete", "Remove", "%s…", "FILTER…", 1, -1, vr_cli_noun_rm_run},
 };
 
 /* The part of the noun's options that a verb takes. */
 static void set_opts(struct vr_command *c, const struct noun_entry *e,
                      const struct vr_cli_noun *noun, enum verb verb)
 {
-    size_t swarm = vr_cli_noun_is_swarm(noun); /* has --exclude before the --yes at the end */
+    size_t swarm = vr_cli_noun_is_swarm(noun); /* has --exclude before the last two */
     size_t first = 0, end = e->opt_count;
 
     switch (verb) {
     case LIST:
     case SHOW:
-        first = end - 1 - swarm;
-        end--;
+        first = end - 2 - swarm;
+        end -= 2;
         break;
     case ADD:
         /* What its arguments name comes first in the table, and is no option. */
         while (first < noun->field_count && strstr(noun->added, noun->fields[first].name))
             first++;
-        end -= 1 + swarm;
+        end -= 2 + swarm;
         break;
     case SET:
-        end -= !swarm;
         break;
     case RM:
-        first = end - 1 - swarm;
+        first = end - 2 - swarm;
         break;
     }
     c->opts = e->opts + first;
     c->opt_count = end - first;
     c->opts_size = sizeof(struct vr_cli_noun_values);
+}
+
+/* The arguments of a verb, with the noun in capitals where its name goes. */
+static char *args_of(const struct vr_cli_noun *noun, enum verb v)
+{
+    const char *text = vr_cli_noun_is_swarm(noun) ? verbs[v].swarm_args : verbs[v].args;
+    const char *hole = strstr(text, "%s");
+    vr_auto_free char *name = vr_strdup(noun->name);
+
+    if (!hole)
+        return vr_strdup(text);
+    for (char *c = name; *c; c++)
+        *c = (char)toupper(*c);
+    return vr_strf("%.*s%s%s", (int)(hole - text), text, name, hole + 2);
 }
 
 static void make_verbs(struct noun_entry *e, const struct vr_cli_noun *noun)
@@ -145,11 +170,9 @@ static void make_verbs(struct noun_entry *e, const struct vr_cli_noun *noun)
     struct vr_command *to = e->verbs;
 
     for (size_t v = 0; v < VERBS; v++) {
-        const char *args = vr_cli_noun_is_swarm(noun) ? verbs[v].swarm_args : verbs[v].args;
-
         if ((v == ADD && !noun->added) || (v >= SET && !noun->field_count))
             continue;
-        e->args[v] = v == ADD ? added_args(noun) : vr_strdup(args);
+        e->args[v] = v == ADD ? added_args(noun) : args_of(noun, (enum verb)v);
         e->summaries[v] = vr_strf("%s %s", verbs[v].summary, v == LIST ? many : one);
         *to = (struct vr_command){.name = verbs[v].name,
                                   .args = e->args[v],

@@ -10,13 +10,12 @@ static const struct vr_field app_fields[] = {
     {"repo_type", NULL, VR_FIELD_TEXT, NULL, "git|hg", "how to fetch it"},
     {"buildpack", NULL, VR_FIELD_REF, "buildpack", "BUILDPACK",
      "use this one; else it is detected"},
+    {"stack", NULL, VR_FIELD_REF, "stack", "STACK", "what its procs find around them"},
 };
 
 static const struct vr_column app_columns[] = {
-    {"NAME", "name"},
-    {"REPOSITORY", "repo_url"},
-    {"TYPE", "repo_type"},
-    {"BUILDPACK", "buildpack"},
+    {"NAME", "name"},           {"REPOSITORY", "repo_url"}, {"TYPE", "repo_type"},
+    {"BUILDPACK", "buildpack"}, {"STACK", "stack", true},
 };
 
 static const struct vr_field buildpack_fields[] = {
@@ -137,32 +136,81 @@ static const struct vr_column pool_columns[] = {
     {"NODES", "nodes"},
 };
 
+static const struct vr_field user_fields[] = {
+    {"username", "name", VR_FIELD_TEXT, NULL, "NAME", "another name"},
+    {"role", NULL, VR_FIELD_TEXT, NULL, "viewer|deployer|admin", "what it may do everywhere"},
+    {"first_name", NULL, VR_FIELD_TEXT, NULL, "NAME", NULL},
+    {"last_name", NULL, VR_FIELD_TEXT, NULL, "NAME", NULL},
+    {"is_active", "active", VR_FIELD_BOOL, NULL, "yes|no", "whether it may log in"},
+};
+
 static const struct vr_column user_columns[] = {
-    {"ID", "id"},
-    {"NAME", "username"},
-    {"ROLE", "role"},
-    {"LAST LOGIN", "last_login"},
+    {"ID", "id", true},      {"NAME", "username"},         {"ROLE", "role"},
+    {"ACTIVE", "is_active"}, {"LAST LOGIN", "last_login"},
+};
+
+static const struct vr_field stack_fields[] = {
+    {"name", NULL, VR_FIELD_TEXT, NULL, "NAME", "another name"},
+    {"desc", NULL, VR_FIELD_TEXT, NULL, "TEXT", "what it is for"},
+    {"base_image_url", NULL, VR_FIELD_TEXT, NULL, "URL", "the image that its images begin with"},
+};
+
+static const struct vr_column stack_columns[] = {
+    {"NAME", "name"},
+    {"DESCRIPTION", "desc"},
+    {"BASE IMAGE", "base_image_url"},
+    {"SCRIPT", "provisioning_script", true},
+};
+
+static const struct vr_column image_columns[] = {
+    {"NAME", "name"},       {"STACK", "stack"},        {"ACTIVE", "active"},
+    {"FILE", "file", true}, {"MD5", "file_md5", true},
+};
+
+static const struct vr_field dashboard_fields[] = {
+    {"slug", NULL, VR_FIELD_TEXT, NULL, "SLUG", "its name in URLs"},
+    {"name", NULL, VR_FIELD_TEXT, NULL, "TEXT", "its title"},
+    {"apps", NULL, VR_FIELD_REFS, "app", "APP,…", "its apps, all of them"},
+};
+
+static const struct vr_column dashboard_columns[] = {
+    {"SLUG", "slug"},
+    {"NAME", "name"},
+    {"APPS", "apps"},
 };
 
 #define FIELDS(table)  .fields = (table), .field_count = VR_COUNT(table)
 #define COLUMNS(table) .columns = (table), .column_count = VR_COUNT(table)
 
+/* The order of the help. A noun without fields can be listed and shown only. */
 const struct vr_cli_noun vr_cli_nouns[] = {
-    {"app", "/api/v1/apps/", "name", "name", "name", FIELDS(app_fields), COLUMNS(app_columns)},
-    {"swarm", "/api/v1/swarms/", "id", "name", "app config_name proc_name", FIELDS(swarm_fields),
-     COLUMNS(swarm_columns)},
-    {"ingredient", "/api/v1/ingredients/", "id", "name", "name", FIELDS(ingredient_fields),
-     COLUMNS(ingredient_columns)},
-    {"buildpack", "/api/v1/buildpacks/", "id", "repo_url", "repo_url", FIELDS(buildpack_fields),
-     COLUMNS(buildpack_columns)},
-    {"squad", "/api/v1/squads/", "name", "name", "name", FIELDS(squad_fields),
-     COLUMNS(squad_columns)},
-    {"host", "/api/v1/hosts/", "name", "name", "name", FIELDS(host_fields), COLUMNS(host_columns)},
-    {"build", "/api/v1/builds/", "id", "id", NULL, COLUMNS(build_columns)},
-    {"release", "/api/v1/releases/", "id", "id", NULL, COLUMNS(release_columns)},
-    {"balancer", "/api/v1/balancers/", "name", "name", NULL, COLUMNS(balancer_columns)},
-    {"pool", "/api/v1/pools/", "id", "name", NULL, COLUMNS(pool_columns)},
-    {"user", "/api/v1/user/", "id", "username", NULL, COLUMNS(user_columns)},
+    {"app", "Apps: repositories that are deployed", "/api/v1/apps/", "name", "name", "name",
+     FIELDS(app_fields), COLUMNS(app_columns)},
+    {"swarm", NULL, "/api/v1/swarms/", "id", "name", "app config_name proc_name",
+     FIELDS(swarm_fields), COLUMNS(swarm_columns)},
+    {"ingredient", "Ingredients: configuration that swarms share", "/api/v1/ingredients/", "id",
+     "name", "name", FIELDS(ingredient_fields), COLUMNS(ingredient_columns)},
+    {"buildpack", "Buildpacks: how code becomes a build", "/api/v1/buildpacks/", "id", "repo_url",
+     "repo_url", FIELDS(buildpack_fields), COLUMNS(buildpack_columns)},
+    {"stack", "Stacks: what procs find around them", "/api/v1/stacks/", "name", "name", "name",
+     FIELDS(stack_fields), COLUMNS(stack_columns)},
+    {"image", "Images: what stacks were built into", "/api/v1/images/", "name", "name", NULL,
+     COLUMNS(image_columns)},
+    {"squad", "Squads: groups of hosts", "/api/v1/squads/", "name", "name", "name",
+     FIELDS(squad_fields), COLUMNS(squad_columns)},
+    {"host", "Hosts: machines with an agent", "/api/v1/hosts/", "name", "name", NULL,
+     FIELDS(host_fields), COLUMNS(host_columns)},
+    {"build", NULL, "/api/v1/builds/", "id", "id", NULL, COLUMNS(build_columns)},
+    {"release", "Releases: builds with their configuration", "/api/v1/releases/", "id", "id", NULL,
+     COLUMNS(release_columns)},
+    {"balancer", "Balancers: what routes traffic", "/api/v1/balancers/", "name", "name", NULL,
+     COLUMNS(balancer_columns)},
+    {"pool", "Pools: the nodes that serve a name", "/api/v1/pools/", "id", "name", NULL,
+     COLUMNS(pool_columns)},
+    {"dashboard", "Dashboards: chosen apps on one page", "/api/v1/dashboard/", "id", "slug",
+     "slug name", FIELDS(dashboard_fields), COLUMNS(dashboard_columns)},
+    {"user", "Users: who may do what", "/api/v1/user/", "id", "username", "username",
+     FIELDS(user_fields), COLUMNS(user_columns)},
 };
 
 const size_t vr_cli_noun_count = VR_COUNT(vr_cli_nouns);

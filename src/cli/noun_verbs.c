@@ -5,8 +5,9 @@
 #include "cli/api.h"
 #include "cli/cli.h"
 #include "cli/exit.h"
+#include "cli/history.h"
+#include "cli/list_view.h"
 #include "cli/swarms.h"
-#include "cli/table.h"
 #include "core/str.h"
 #include "fmt/env.h"
 #include "fmt/json.h"
@@ -15,6 +16,8 @@
 #include <regex.h>
 #include <stdio.h>
 #include <string.h>
+
+#define STATUS_CHANGED 412 /* If-Match named another version */
 
 bool vr_cli_noun_is_swarm(const struct vr_cli_noun *noun)
 {
@@ -50,11 +53,6 @@ static int select_objects(struct vr_cli *cli, struct vr_api *api,
     return 0;
 }
 
-static bool is_shown(const struct vr_cli *cli, const struct vr_column *column)
-{
-    return !column->wide || cli->out.format == VR_OUT_WIDE;
-}
-
 static int print_names(const struct vr_cli_noun *noun, const json_t *list, struct vr_err *err)
 {
     vr_auto_buf struct vr_buf text = VR_BUF(VR_OUT_BYTES);
@@ -66,39 +64,6 @@ static int print_names(const struct vr_cli_noun *noun, const json_t *list, struc
 
         vr_buf_addf(&text, "%s\n", label);
     }
-    return vr_out_flush(&text, err);
-}
-
-static int print_table(const struct vr_cli *cli, const struct vr_cli_noun *noun, const json_t *list,
-                       struct vr_err *err)
-{
-    VR_OWNED(vr_table_free) struct vr_table *table = NULL;
-    vr_auto_buf struct vr_buf text = VR_BUF(VR_OUT_BYTES);
-    const char *titles[VR_TABLE_COLUMNS_MAX];
-    const json_t *object;
-    size_t n = 0, i;
-
-    for (i = 0; i < noun->column_count; i++) {
-        if (is_shown(cli, &noun->columns[i]))
-            titles[n++] = noun->columns[i].title;
-    }
-    table = vr_table_new(titles, n);
-    for (i = n = 0; i < noun->column_count; i++) {
-        if (is_shown(cli, &noun->columns[i]) && noun->columns[i].state)
-            vr_table_mark_state(table, n);
-        n += is_shown(cli, &noun->columns[i]);
-    }
-    json_array_foreach (list, i, object) {
-        for (size_t c = 0; c < noun->column_count; c++) {
-            vr_auto_free char *cell = NULL;
-
-            if (!is_shown(cli, &noun->columns[c]))
-                continue;
-            cell = vr_cli_noun_cell(object, noun->columns[c].field);
-            vr_table_add(table, cell);
-        }
-    }
-    vr_table_write(table, cli->out.colour, &text);
     return vr_out_flush(&text, err);
 }
 
@@ -134,6 +99,8 @@ int vr_cli_noun_list_run(struct vr_cli *cli, const void *opts, int argc, char **
     const struct vr_cli_noun_values *v = opts;
     const struct vr_cli_noun *noun = noun_of(cli);
     vr_auto_json json_t *list = NULL;
+    vr_auto_free char *nothing = NULL;
+    struct vr_list_view view;
     struct vr_api *api;
     int r = vr_cli_api(cli, &api, err);
 
@@ -147,72 +114,12 @@ int vr_cli_noun_list_run(struct vr_cli *cli, const void *opts, int argc, char **
         r = search(noun, argv[0], &list, err);
     if (r < 0)
         return r;
-    if (cli->out.format == VR_OUT_JSON || cli->out.format == VR_OUT_YAML)
-        return vr_out_value(&cli->out, list, err);
-    if (cli->out.format == VR_OUT_NAME || cli->out.quiet)
+    if (vr_out_is_names(&cli->out))
         return print_names(noun, list, err);
-    if (!json_array_size(list)) {
-        vr_say(&cli->out, argc ? "No %s matches '%s'." : "There is no %s yet.", noun->name,
-               argc ? argv[0] : "");
-        return 0;
-    }
-    return print_table(cli, noun, list, err);
-}
-
-/* A list of objects: their names, a line each, or else all of them. Given. */
-static char *lines_of(const json_t *list)
-{
-    vr_auto_buf struct vr_buf text = VR_BUF(VR_OUT_BYTES);
-    const json_t *item;
-    size_t i;
-
-    json_array_foreach (list, i, item) {
-        vr_auto_free char *name = vr_cli_noun_cell(item, "name");
-
-        if (!*name)
-            return vr_yaml_dump(list);
-        vr_buf_addf(&text, "%s\n", name);
-    }
-    return vr_strdup(vr_buf_text(&text));
-}
-
-/* `key  value`, and a text of several lines indented below its key. */
-static void add_field(struct vr_buf *out, const char *key, const json_t *value)
-{
-    vr_auto_json json_t *wrap = json_object();
-    vr_auto_free char *text = NULL;
-    size_t n;
-
-    json_object_set(wrap, "v", (json_t *)value);
-    if (json_is_object(value) && json_object_size(value))
-        text = vr_yaml_dump(value);
-    else if (json_is_object(json_array_get(value, 0)))
-        text = lines_of(value);
-    else
-        text = vr_cli_noun_cell(wrap, "v");
-    n = strlen(text);
-    while (n && text[n - 1] == '\n')
-        text[--n] = '\0';
-    if (!n)
-        return;
-    if (!strchr(text, '\n') && !json_is_object(value)) {
-        vr_buf_addf(out, "%-20s %s\n", key, text);
-        return;
-    }
-    vr_buf_addf(out, "%s\n", key);
-    for (const char *at = text; *at;) {
-        size_t len = strcspn(at, "\n");
-
-        vr_buf_addf(out, "    %.*s\n", (int)len, at);
-        at += len + (at[len] == '\n');
-    }
-}
-
-/* Links, and times a second time: of use with -o json alone. */
-static bool is_for_programs(const char *key)
-{
-    return vr_str_has_suffix(key, "_uri") || vr_str_has_suffix(key, "_utc") ||
-           !strcmp(key, "row_version");
+    nothing = argc ? vr_strf("No %s matches '%s'.", noun->name, argv[0])
+                   : vr_strf("There is no %s yet.", noun->name);
+    view = (struct vr_list_view){noun->columns, noun->column_count, NULL, nothing};
+    return vr_list_show(&cli->out, list, &view, err);
 }
 
 int vr_cli_noun_show_run(struct vr_cli *cli, const void *opts, int argc, char **argv,
@@ -221,8 +128,7 @@ int vr_cli_noun_show_run(struct vr_cli *cli, const void *opts, int argc, char **
     vr_auto_json json_t *list = NULL;
     vr_auto_buf struct vr_buf text = VR_BUF(VR_OUT_BYTES);
     struct vr_api *api;
-    json_t *object, *value;
-    const char *key;
+    json_t *object;
     size_t i;
     int r = vr_cli_api(cli, &api, err);
 
@@ -230,17 +136,14 @@ int vr_cli_noun_show_run(struct vr_cli *cli, const void *opts, int argc, char **
         r = select_objects(cli, api, opts, argc, argv, &list, err);
     if (r < 0)
         return r;
-    if (cli->out.format == VR_OUT_JSON || cli->out.format == VR_OUT_YAML)
+    if (vr_out_is_data(&cli->out))
         return vr_out_value(&cli->out, json_array_size(list) == 1 ? json_array_get(list, 0) : list,
                             err);
     if (cli->out.format == VR_OUT_NAME)
         return print_names(noun_of(cli), list, err);
     json_array_foreach (list, i, object) {
         vr_buf_add(&text, i ? "\n" : "");
-        json_object_foreach (object, key, value) {
-            if (!is_for_programs(key))
-                add_field(&text, key, value);
-        }
+        vr_object_write(&text, object);
     }
     return vr_out_flush(&text, err);
 }
@@ -334,7 +237,7 @@ static int report(struct vr_cli *cli, struct vr_api *api, const char *path, cons
     if (r < 0)
         return r;
     label = vr_cli_noun_label(noun, object);
-    if (cli->out.format == VR_OUT_JSON || cli->out.format == VR_OUT_YAML)
+    if (vr_out_is_data(&cli->out))
         return vr_out_value(&cli->out, object, err);
     if (cli->out.format == VR_OUT_NAME) {
         puts(label);
@@ -404,6 +307,24 @@ int vr_cli_noun_add_run(struct vr_cli *cli, const void *opts, int argc, char **a
     return r < 0 ? r : report(cli, api, path, "added", err);
 }
 
+/* Send a change of an object, or its end; tell who was first if its version is another one. */
+static int send_change(struct vr_api *api, const char *method, const struct vr_cli_noun_values *v,
+                       const struct vr_cli_noun *noun, const json_t *object, const json_t *body,
+                       struct vr_err *err)
+{
+    vr_auto_free char *label = vr_cli_noun_label(noun, object);
+    int status = 0;
+    struct vr_api_request request = {
+        .method = method, .body = body, .if_version = v->if_version.value, .out_status = &status};
+    int r = vr_json_get_str(object, "resource_uri", &request.path, err);
+
+    if (r >= 0)
+        r = vr_api_request(api, &request, NULL, err);
+    if (status == STATUS_CHANGED)
+        return vr_history_conflict(api, noun, request.path, label, v->if_version.value, err);
+    return r;
+}
+
 static int patch(struct vr_cli *cli, struct vr_api *api, const struct vr_cli_noun_values *v,
                  const json_t *object, const json_t *common, struct vr_err *err)
 {
@@ -414,7 +335,7 @@ static int patch(struct vr_cli *cli, struct vr_api *api, const struct vr_cli_nou
     if (r >= 0)
         r = merge_env(v, object, body, err);
     if (r >= 0)
-        r = vr_api_send(api, "PATCH", uri, body, NULL, err);
+        r = send_change(api, "PATCH", v, noun_of(cli), object, body, err);
     if (r >= 0)
         r = report(cli, api, uri, "changed", err);
     return r;
@@ -507,11 +428,8 @@ int vr_cli_noun_rm_run(struct vr_cli *cli, const void *opts, int argc, char **ar
         return r < 0 ? r : VR_EXIT_FAILED;
     json_array_foreach (list, i, object) {
         vr_auto_free char *label = vr_cli_noun_label(noun, object);
-        const char *uri;
 
-        r = vr_json_get_str(object, "resource_uri", &uri, err);
-        if (r >= 0)
-            r = vr_api_send(api, "DELETE", uri, NULL, NULL, err);
+        r = send_change(api, "DELETE", opts, noun, object, NULL, err);
         if (r == -VR_EXISTS && vr_cli_noun_is_swarm(noun))
             vr_say(&cli->out, "Stop its procs first: vr scale %s 0 --wait", label);
         if (r < 0)

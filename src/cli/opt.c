@@ -13,7 +13,7 @@
 #include <string.h>
 
 #define HELP_LEFT_COLUMNS 28u
-#define HELP_COLUMNS      96u
+#define HELP_COLUMNS      80u
 
 struct parse {
     const struct vr_opt_set *sets;

@@ -12,6 +12,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 static bool is_utf8_locale(void)
@@ -32,6 +33,7 @@ void vr_out_init(struct vr_out *out)
     const char *term = getenv("TERM");
     bool smart = !vr_str_is_empty(term) && strcmp(term, "dumb") != 0;
     bool plain = !vr_str_is_empty(getenv("NO_COLOR"));
+    struct winsize size;
 
     *out = (struct vr_out){
         .ask = isatty(STDIN_FILENO) && isatty(STDERR_FILENO),
@@ -40,6 +42,8 @@ void vr_out_init(struct vr_out *out)
         .colour_err = isatty(STDERR_FILENO) && smart && !plain,
         .utf8 = is_utf8_locale(),
     };
+    if (isatty(STDOUT_FILENO) && !ioctl(STDOUT_FILENO, TIOCGWINSZ, &size))
+        out->columns = size.ws_col;
 }
 
 int vr_out_format_parse(const char *name, enum vr_out_format *out, struct vr_err *err)
@@ -112,7 +116,7 @@ int vr_out_confirm(const struct vr_out *out, bool yes, const char *question, str
 {
     char answer[16] = "";
 
-    if (yes)
+    if (yes || out->old)
         return 1;
     if (!out->ask)
         return vr_fail(err, VR_INVALID, "%s: not a terminal to ask on; give --yes", question);

@@ -23,11 +23,13 @@ enum vr_style {
 struct vr_out {
     enum vr_out_format format;
     bool quiet;
+    bool old;        /* called as the original's client: speak as it did, and never ask */
     bool ask;        /* both standard input and error are terminals: questions make sense */
     bool live;       /* standard error is a terminal that can be redrawn */
     bool colour;     /* of standard output */
     bool colour_err; /* of standard error */
     bool utf8;       /* signs beyond ASCII may be shown */
+    size_t columns;  /* of the terminal that is standard output; 0: none, nothing is cut */
 };
 
 /** A text of a command's output may have this many bytes. */

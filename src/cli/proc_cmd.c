@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* vr ps, vr proc start|stop|restart|rm, and the old client's `procs`. */
+/* vr ps, vr proc start|stop|restart|rm. */
 #include "cli/api.h"
 #include "cli/cli.h"
 #include "cli/commands.h"
@@ -12,8 +12,6 @@
 
 #include <stdio.h>
 #include <string.h>
-
-#define WAIT_S 30 /* the server waits no longer */
 
 struct values {
     const char *host;
@@ -72,7 +70,7 @@ static int run_ps(struct vr_cli *cli, const void *opts, int argc, char **argv, s
     if (!vr_table_rows(table))
         vr_say(&cli->out, "No proc matches.");
     else if (cli->out.format != VR_OUT_NAME && !cli->out.quiet)
-        vr_table_write(table, cli->out.colour, &text);
+        return vr_table_show(table, &cli->out, err);
     return vr_out_flush(&text, err);
 }
 
@@ -92,19 +90,13 @@ static int act_on_one(struct vr_cli *cli, struct vr_api *api, const json_t *proc
                       const char *action, bool wait, struct vr_err *err)
 {
     vr_auto_free char *id = vr_procs_id(proc);
-    vr_auto_free char *path =
-        wait ? vr_strf("/api/v1/procs/%s/?wait=%d", id, WAIT_S) : vr_strf("/api/v1/procs/%s/", id);
     vr_auto_free char *swarm = vr_procs_swarm(proc);
-    vr_auto_json json_t *body = NULL, *answer = NULL;
+    vr_auto_json json_t *answer = NULL;
     vr_auto_free char *state = NULL;
-    bool removes = !strcmp(action, "rm");
-    int r;
+    int r = vr_procs_act(api, proc, action, wait, &answer, err);
 
-    if (!removes)
-        body = json_pack("{s:s}", "action", action);
-    r = vr_api_send(api, removes ? "DELETE" : "POST", path, body, &answer, err);
     if (r < 0)
-        return vr_fail_in(err, r, "proc %s", id);
+        return r;
     state = answer ? vr_cli_noun_cell(answer, "statename") : NULL;
     vr_say(&cli->out, "proc %s of %s %s %s%s%s%s", id, swarm, wait ? "was" : "will be",
            participle(action),
@@ -115,11 +107,24 @@ static int act_on_one(struct vr_cli *cli, struct vr_api *api, const json_t *proc
     return 0;
 }
 
+static char *question_of(const json_t *procs, const char *action)
+{
+    vr_auto_free char *id = vr_procs_id(json_array_get(procs, 0));
+    vr_auto_free char *swarm = vr_procs_swarm(json_array_get(procs, 0));
+    const char *verb = !strcmp(action, "rm") ? "Delete" : !strcmp(action, "stop") ? "Stop" : action;
+
+    if (json_array_size(procs) == 1)
+        return vr_strf("%s proc %s of %s?", verb, id, swarm);
+    return vr_strf("%s %zu procs?", verb, json_array_size(procs));
+}
+
 static int act(struct vr_cli *cli, const json_t *procs, const char *action, const struct values *v,
                struct vr_err *err)
 {
-    vr_auto_free char *question = vr_strf("%s %zu procs?", action, json_array_size(procs));
-    bool risky = json_array_size(procs) > 1 || !strcmp(action, "rm");
+    vr_auto_free char *question = question_of(procs, action);
+    bool many = json_array_size(procs) > 1;
+    /* What takes procs away asks in any case; the rest only where somebody can answer. */
+    bool risky = !strcmp(action, "rm") || (many && (!strcmp(action, "stop") || cli->out.ask));
     struct vr_api *api;
     const json_t *proc;
     size_t i;
@@ -127,7 +132,7 @@ static int act(struct vr_cli *cli, const json_t *procs, const char *action, cons
 
     if (r < 0)
         return r;
-    if (risky && cli->out.ask) {
+    if (risky) {
         r = vr_out_confirm(&cli->out, v->yes, question, err);
         if (r <= 0)
             return r < 0 ? r : VR_EXIT_FAILED;
@@ -216,7 +221,7 @@ const struct vr_command vr_proc_commands[] = {
      VR_COMMAND_OPTS(ps_opts, struct values),
      .max_args = 1,
      .run = run_ps},
-    {.name = "proc procs",
+    {.name = "proc",
      .summary = "Procs: list, show, start, stop, restart, rm",
      .details = "PROC is a number of vr ps, a proc's name, or a filter for swarms.",
      .subs = proc_verbs},

@@ -10,6 +10,8 @@
 #include <regex.h>
 #include <string.h>
 
+#define WAIT_S 30 /* the server waits no longer */
+
 char *vr_procs_id(const json_t *proc)
 {
     return vr_cli_noun_cell(proc, "proc_id");
@@ -108,4 +110,20 @@ int vr_procs_named(struct vr_api *api, const char *name, json_t **out, struct vr
         return get_by_name(api, name, out, err);
     *out = vr_take(list);
     return 0;
+}
+
+int vr_procs_act(struct vr_api *api, const json_t *proc, const char *action, bool wait,
+                 json_t **out_answer, struct vr_err *err)
+{
+    vr_auto_free char *id = vr_procs_id(proc);
+    vr_auto_free char *path =
+        wait ? vr_strf("/api/v1/procs/%s/?wait=%d", id, WAIT_S) : vr_strf("/api/v1/procs/%s/", id);
+    vr_auto_json json_t *body = NULL;
+    bool removes = !strcmp(action, "rm");
+    int r;
+
+    if (!removes)
+        body = json_pack("{s:s}", "action", action);
+    r = vr_api_send(api, removes ? "DELETE" : "POST", path, body, out_answer, err);
+    return r < 0 ? vr_fail_in(err, r, "proc %s", id) : r;
 }

@@ -21,6 +21,15 @@ int vr_procs_find(struct vr_api *api, const char *pattern, const struct vr_opt_l
 VR_MUST_USE
 int vr_procs_named(struct vr_api *api, const char *name, json_t **out, struct vr_err *err);
 
+/**
+ * Do start, stop, restart or rm to a proc.
+ * @wait        until it has happened, up to 30 s
+ * @out_answer  given; the proc as it is now; may be NULL
+ */
+VR_MUST_USE
+int vr_procs_act(struct vr_api *api, const json_t *proc, const char *action, bool wait,
+                 json_t **out_answer, struct vr_err *err);
+
 /** The id of a proc as text; given, "" if it has none. */
 char *vr_procs_id(const json_t *proc);
 

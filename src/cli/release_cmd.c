@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* vr releases, vr rollback, vr compare-releases. */
+/* vr releases, vr rollback, vr release diff, vr deploy. */
 #include "cli/api.h"
 #include "cli/commands.h"
 #include "cli/dispatch.h"
@@ -58,7 +58,6 @@ static int run_releases(struct vr_cli *cli, const void *opts, int argc, char **a
     static const char *const titles[] = {"SWARM", "RELEASE", "TAG", "HASH", "SINCE", "STATE"};
     VR_OWNED(vr_table_free) struct vr_table *table = vr_table_new(titles, VR_COUNT(titles));
     vr_auto_json json_t *swarms = NULL, *all = json_array();
-    vr_auto_buf struct vr_buf text = VR_BUF(VR_OUT_BYTES);
     struct vr_api *api;
     const json_t *swarm;
     size_t i;
@@ -83,8 +82,7 @@ static int run_releases(struct vr_cli *cli, const void *opts, int argc, char **a
         vr_say(&cli->out, "No rollout of it has been done yet.");
         return 0;
     }
-    vr_table_write(table, cli->out.colour, &text);
-    return vr_out_flush(&text, err);
+    return vr_table_show(table, &cli->out, err);
 }
 
 struct rollback {
@@ -127,7 +125,8 @@ static int run_rollback(struct vr_cli *cli, const void *opts, int argc, char **a
 {
     const struct rollback *v = opts;
     vr_auto_json json_t *swarms = NULL, *body = json_object();
-    struct vr_dispatch_spec spec = {"Roll back", "rollback", body, NULL, NULL};
+    struct vr_dispatch_spec spec = {
+        .verb = "Roll back", .doing = "Rolling back", .action = "rollback", .body = body};
     json_t *release = NULL;
     struct vr_api *api;
     int r = vr_cli_api(cli, &api, err);
@@ -193,6 +192,55 @@ static int run_compare(struct vr_cli *cli, const void *opts, int argc, char **ar
     return r < 0 ? r : vr_out_flush(&text, err);
 }
 
+struct deploy {
+    const char *config;
+};
+
+static const struct vr_opt deploy_opts[] = {
+    {"config-name", 'c', VR_OPT_TEXT, offsetof(struct deploy, config), "CONFIG",
+     "the name of its configuration (prod)"},
+};
+
+static int run_deploy(struct vr_cli *cli, const void *opts, int argc, char **argv,
+                      struct vr_err *err)
+{
+    const struct deploy *v = opts;
+    vr_auto_json json_t *release = NULL, *body = NULL;
+    vr_auto_free char *path = NULL;
+    const char *uri;
+    struct vr_api *api;
+    int64_t port;
+    int r = vr_parse_i64(vr_str(argv[2]), 0, UINT16_MAX, &port, err);
+
+    if (r < 0)
+        return vr_fail_in(err, r, "port");
+    r = vr_cli_api(cli, &api, err);
+    if (r >= 0)
+        r = vr_cli_noun_get(api, vr_cli_noun_find("release"), argv[0], &release, err);
+    if (r >= 0)
+        r = vr_json_get_str(release, "resource_uri", &uri, err);
+    if (r < 0)
+        return r;
+    body = json_pack("{s:s,s:s,s:s,s:I}", "config_name", v->config ? v->config : "prod", "host",
+                     argv[1], "proc", argv[3], "port", (json_int_t)port);
+    path = vr_strf("%sdeploy/", uri);
+    r = body ? vr_api_send(api, "POST", path, body, NULL, err)
+             : vr_fail(err, VR_INVALID, "host or proc: not UTF-8");
+    if (r >= 0 && !cli->out.old)
+        vr_say(&cli->out, "proc %s of release %s will run on %s", argv[3], argv[0], argv[1]);
+    return r;
+}
+
+static const struct vr_command verbs[] = {
+    {.name = "diff compare",
+     .args = "RELEASE RELEASE",
+     .summary = "Show the difference of two releases by their ids",
+     .min_args = 2,
+     .max_args = 2,
+     .run = run_compare},
+    {NULL},
+};
+
 const struct vr_command vr_release_commands[] = {
     {.name = "releases",
      .args = "FILTER",
@@ -207,11 +255,13 @@ const struct vr_command vr_release_commands[] = {
      .min_args = 1,
      .max_args = 2,
      .run = run_rollback},
-    {.name = "compare-releases",
-     .args = "A B",
-     .summary = "Show the difference of two releases by their ids",
-     .min_args = 2,
-     .max_args = 2,
-     .run = run_compare},
+    {.name = "deploy",
+     .args = "RELEASE HOST PORT PROC",
+     .summary = "Run one proc of a release without a swarm; PORT 0: none",
+     VR_COMMAND_OPTS(deploy_opts, struct deploy),
+     .min_args = 4,
+     .max_args = 4,
+     .run = run_deploy},
+    {.name = "release", .subs = verbs},
     {NULL},
 };

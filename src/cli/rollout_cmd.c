@@ -143,7 +143,7 @@ static int run_list(struct vr_cli *cli, const void *opts, int argc, char **argv,
     if (!vr_table_rows(table))
         vr_say(&cli->out, "There is no such rollout.");
     else if (cli->out.format != VR_OUT_NAME && !cli->out.quiet)
-        vr_table_write(table, cli->out.colour, &text);
+        return vr_table_show(table, &cli->out, err);
     return vr_out_flush(&text, err);
 }
 

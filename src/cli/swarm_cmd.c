@@ -9,7 +9,6 @@
 #include "core/str.h"
 #include "fmt/json.h"
 
-#include <stdio.h>
 #include <string.h>
 
 struct values {
@@ -193,7 +192,13 @@ static int run_swarm(struct vr_cli *cli, const void *opts, int argc, char **argv
     const struct values *v = opts;
     __attribute__((cleanup(change_fini))) struct change change = {NULL};
     vr_auto_json json_t *swarms = NULL, *body = json_pack("{s:s}", "kind", "dispatch");
-    struct vr_dispatch_spec spec = {"Dispatch", "swarm", body, make_patch, &change};
+    struct vr_dispatch_spec spec = {.verb = "Dispatch",
+                                    .doing = "Reswarming",
+                                    .stops_all = v->size.given && !v->size.value,
+                                    .action = "swarm",
+                                    .body = body,
+                                    .patch = make_patch,
+                                    .user = &change};
     struct vr_api *api;
     int r = vr_cli_api(cli, &api, err);
 
@@ -214,12 +219,18 @@ static int run_scale(struct vr_cli *cli, const void *opts, int argc, char **argv
     const struct values *v = opts;
     struct change change = {.size = {.given = true}};
     vr_auto_json json_t *swarms = NULL, *body = json_pack("{s:s}", "kind", "scale");
-    struct vr_dispatch_spec spec = {"Scale", "swarm", body, make_patch, &change};
+    struct vr_dispatch_spec spec = {.verb = "Scale",
+                                    .doing = "Scaling",
+                                    .action = "swarm",
+                                    .body = body,
+                                    .patch = make_patch,
+                                    .user = &change};
     struct vr_api *api;
     int r = vr_parse_i64(vr_str(argv[1]), 0, 10000, &change.size.value, err);
 
     if (r < 0)
         return vr_fail_in(err, r, "size");
+    spec.stops_all = !change.size.value;
     r = vr_cli_api(cli, &api, err);
     if (r >= 0)
         r = vr_swarms_need(api, argv[0], &v->shared.exclude, &swarms, err);
@@ -231,35 +242,14 @@ static int run_restart(struct vr_cli *cli, const void *opts, int argc, char **ar
 {
     const struct values *v = opts;
     vr_auto_json json_t *swarms = NULL, *body = json_pack("{s:s}", "kind", "restart");
-    struct vr_dispatch_spec spec = {"Restart", "swarm", body, NULL, NULL};
+    struct vr_dispatch_spec spec = {
+        .verb = "Restart", .doing = "Restarting", .action = "swarm", .body = body};
     struct vr_api *api;
     int r = vr_cli_api(cli, &api, err);
 
     if (r >= 0)
         r = vr_swarms_need(api, argv[0], &v->shared.exclude, &swarms, err);
     return r < 0 ? r : vr_dispatch_swarms(cli, swarms, &v->shared, &spec, err);
-}
-
-/* The old client's list-swarms: names only. */
-static int run_list_swarms(struct vr_cli *cli, const void *opts, int argc, char **argv,
-                           struct vr_err *err)
-{
-    vr_auto_json json_t *swarms = NULL;
-    struct vr_api *api;
-    const json_t *swarm;
-    size_t i;
-    int r = vr_cli_api(cli, &api, err);
-
-    if (r >= 0)
-        r = vr_swarms_find(api, argc ? argv[0] : "", NULL, &swarms, err);
-    if (r < 0)
-        return r;
-    json_array_foreach (swarms, i, swarm) {
-        vr_auto_free char *name = vr_swarm_name(swarm);
-
-        puts(name);
-    }
-    return 0;
 }
 
 const struct vr_command vr_swarm_commands[] = {
@@ -290,6 +280,5 @@ const struct vr_command vr_swarm_commands[] = {
      .min_args = 1,
      .max_args = 1,
      .run = run_restart},
-    {.name = "list-swarms", .args = "[FILTER]", .max_args = 1, .run = run_list_swarms},
     {NULL},
 };

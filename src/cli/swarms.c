@@ -7,10 +7,12 @@
 #include "core/str.h"
 #include "fmt/json.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #define QUERY_BYTES    1024u
 #define PREVIEW_SWARMS 40u
+#define OLD_COLUMNS    80u /* of the original's lists */
 
 static const char *field(const json_t *swarm, const char *name)
 {
@@ -85,11 +87,33 @@ int vr_swarms_need(struct vr_api *api, const char *pattern, const struct vr_opt_
     return 0;
 }
 
+/* As Python's pprint shows a list of names: on one line if it fits, else a name a line. */
+static void print_old_list(const json_t *swarms)
+{
+    vr_auto_buf struct vr_buf wide = VR_BUF(VR_OUT_BYTES), tall = VR_BUF(VR_OUT_BYTES);
+    const json_t *swarm;
+    size_t i;
+
+    json_array_foreach (swarms, i, swarm) {
+        vr_auto_free char *name = vr_swarm_name(swarm);
+
+        vr_buf_addf(&wide, "%s'%s'", i ? ", " : "", name);
+        vr_buf_addf(&tall, "%s'%s'", i ? ",\n " : "", name);
+    }
+    printf("[%s]\n", vr_buf_text(wide.len + 2 <= OLD_COLUMNS ? &wide : &tall));
+}
+
 void vr_swarms_preview(const struct vr_out *out, const json_t *swarms)
 {
     size_t n = json_array_size(swarms), i;
     const json_t *swarm;
 
+    if (out->old) {
+        printf("Matched %zu apps\n", n);
+        print_old_list(swarms);
+        fflush(stdout);
+        return;
+    }
     vr_say(out, "Matched %zu swarm%s", n, n == 1 ? "" : "s");
     json_array_foreach (swarms, i, swarm) {
         vr_auto_free char *name = vr_swarm_name(swarm);
@@ -109,7 +133,7 @@ int vr_swarms_confirm(const struct vr_out *out, const json_t *swarms, bool yes, 
     size_t n = json_array_size(swarms);
 
     vr_swarms_preview(out, swarms);
-    if (n < 2 || yes || !out->ask)
+    if (n < 2 || yes || !out->ask || out->old)
         return 1;
     question = vr_strf("%s %zu swarms?", verb, n);
     return vr_out_confirm(out, false, question, err);

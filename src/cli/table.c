@@ -2,16 +2,20 @@
 /* Rows of text in aligned columns, for people. */
 #include "cli/table.h"
 
-#include "cli/out.h"
 #include "core/str.h"
 
 #include <stdarg.h>
 #include <stdio.h>
 
+#define GAP       2u /* columns between two cells */
+#define NARROWEST 8u /* a cell is not cut below this */
+
 struct vr_table {
     const char *const *titles; /* borrowed */
     size_t columns;
     bool state[VR_TABLE_COLUMNS_MAX];
+    size_t fit; /* columns of the terminal, 0: any number */
+    bool utf8;
     char **cells; /* row by row */
     size_t count;
 };
@@ -66,6 +70,12 @@ void vr_table_addf(struct vr_table *t, const char *fmt, ...)
     vr_table_add(t, text);
 }
 
+void vr_table_fit(struct vr_table *t, size_t columns, bool utf8)
+{
+    t->fit = columns;
+    t->utf8 = utf8;
+}
+
 size_t vr_table_rows(const struct vr_table *t)
 {
     return t->columns ? t->count / t->columns : 0;
@@ -83,12 +93,48 @@ static void find_widths(const struct vr_table *t, size_t *widths)
     }
 }
 
+/* Take from the widest column until the row fits, as long as something readable is left of it. */
+static void shrink(const struct vr_table *t, size_t *widths)
+{
+    size_t total = 0;
+
+    for (size_t c = 0; c < t->columns; c++)
+        total += widths[c] + (c ? GAP : 0);
+    while (t->fit && total > t->fit) {
+        size_t widest = 0;
+
+        for (size_t c = 1; c < t->columns; c++)
+            widest = widths[c] > widths[widest] ? c : widest;
+        if (widths[widest] <= NARROWEST)
+            return;
+        widths[widest]--;
+        total--;
+    }
+}
+
+/* The first `columns` columns of a text, the last of them a sign that it goes on; given. */
+static char *cut(const struct vr_table *t, const char *text, size_t columns)
+{
+    const char *at = text;
+
+    if (!t->fit || vr_text_columns(text) <= columns)
+        return vr_strdup(text);
+    for (size_t n = 0; n + 1 < columns; n++) {
+        at++;
+        while (((unsigned char)*at & 0xc0) == 0x80)
+            at++;
+    }
+    return vr_strf("%.*s%s", (int)(at - text), text, t->utf8 ? "…" : "~");
+}
+
 static void write_cell(const struct vr_table *t, size_t column, const char *text, size_t width,
                        bool colour, enum vr_style style, struct vr_buf *out)
 {
-    vr_style_add(out, colour, style, text);
+    vr_auto_free char *shown = cut(t, text, width);
+
+    vr_style_add(out, colour, style, shown);
     if (column + 1 < t->columns)
-        vr_buf_addf(out, "%*s", (int)(width - vr_text_columns(text) + 2), "");
+        vr_buf_addf(out, "%*s", (int)(width - vr_text_columns(shown) + GAP), "");
     else
         vr_buf_addc(out, '\n');
 }
@@ -98,6 +144,7 @@ void vr_table_write(const struct vr_table *t, bool colour, struct vr_buf *out)
     size_t widths[VR_TABLE_COLUMNS_MAX];
 
     find_widths(t, widths);
+    shrink(t, widths);
     for (size_t c = 0; c < t->columns; c++)
         write_cell(t, c, t->titles[c], widths[c], colour, VR_STYLE_BOLD, out);
     for (size_t i = 0; i < vr_table_rows(t) * t->columns; i++) {
@@ -106,4 +153,13 @@ void vr_table_write(const struct vr_table *t, bool colour, struct vr_buf *out)
 
         write_cell(t, c, t->cells[i], widths[c], colour, style, out);
     }
+}
+
+int vr_table_show(struct vr_table *t, const struct vr_out *out, struct vr_err *err)
+{
+    vr_auto_buf struct vr_buf text = VR_BUF(VR_OUT_BYTES);
+
+    vr_table_fit(t, out->format == VR_OUT_WIDE ? 0 : out->columns, out->utf8);
+    vr_table_write(t, out->colour, &text);
+    return vr_out_flush(&text, err);
 }

@@ -3,7 +3,7 @@
 #ifndef VR_CLI_TABLE_H
 #define VR_CLI_TABLE_H
 
-#include "core/buf.h"
+#include "cli/out.h"
 
 #include <stdbool.h>
 
@@ -28,7 +28,14 @@ void vr_table_addf(struct vr_table *table, const char *fmt, ...) VR_PRINTF(2, 3)
 
 size_t vr_table_rows(const struct vr_table *table);
 
+/** Say that every text cell may be cut to fit so many columns of a terminal; 0: never. */
+void vr_table_fit(struct vr_table *table, size_t columns, bool utf8);
+
 /** Append titles and rows. The last column is not padded. */
 void vr_table_write(const struct vr_table *table, bool colour, struct vr_buf *out);
+
+/** Set colour and width by the terminal, and write to standard output. */
+VR_MUST_USE
+int vr_table_show(struct vr_table *table, const struct vr_out *out, struct vr_err *err);
 
 #endif

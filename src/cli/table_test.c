@@ -47,3 +47,16 @@ TEST(out_format_parse__unknown__names_the_known)
     CHECK_STR(err.msg, "output format 'xml' is none of table, wide, json, yaml, name");
     CHECK(!vr_out_format_parse("yaml", &format, &err) && format == VR_OUT_YAML);
 }
+
+TEST(table_write__a_narrow_terminal__cuts_the_widest_column)
+{
+    VR_OWNED(vr_table_free) struct vr_table *t = vr_table_new(titles + 1, 2);
+    vr_auto_buf struct vr_buf b = VR_BUF(4096);
+
+    vr_table_add(t, "running");
+    vr_table_add(t, "ein längerer Text, der nicht passt");
+    vr_table_fit(t, 24, true);
+    vr_table_write(t, false, &b);
+    CHECK_STR(vr_buf_text(&b), "STATE    NOTE\n"
+                               "running  ein längerer T…\n");
+}

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
 """The requests of the original's client, in its order, and the rules that its scripts rely on."""
+import re
 import json
 import urllib.parse
 
@@ -27,7 +28,9 @@ def test_list_swarms(platform, name):
     query = urllib.parse.parse_qs(urllib.parse.urlsplit(page["meta"]["next"]).query)
     assert query["limit"] == ["1"] and query["offset"] == ["1"] and query["app__name"] == [name]
     assert api.get(page["meta"]["next"])["objects"][0]["config_name"] == "test"
-    assert platform.cli("list-swarms", name).split() == [f"{name}-prod-web", f"{name}-test-web"]
+    loaded, *names = platform.cli("list-swarms", name).splitlines()
+    assert re.fullmatch(r"Loaded 2 swarms in 0:00:\d\d(\.\d{6})?", loaded)
+    assert names == [f"{name}-prod-web", f"{name}-test-web"]
 
 
 def test_bad_queries(platform):
@@ -114,7 +117,9 @@ def test_compare_releases(platform, name):
     api.patch(swarm, {"config_yaml": "colour: blue\n"})
     two = api.done(api.dispatch(swarm, "v1"))["release"]
     assert api.get(one)["config_yaml"] == "colour: red\n"
-    text = platform.cli("compare-releases", one.split("/")[-2], two.split("/")[-2])
+    ids = one.split("/")[-2], two.split("/")[-2]
+    assert platform.cli("compare-releases", *ids) == "--- a\n+++ b\n{\n-'colour': 'red',\n+'colour': 'blue',\n}\n"
+    text = platform.cli("release", "diff", *ids)
     assert "-  colour: red" in text and "+  colour: blue" in text
 
 
