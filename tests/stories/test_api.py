@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 """The requests of the original's client, in its order, and the rules that its scripts rely on."""
-import re
 import json
+import re
 import urllib.parse
 
 from vr_api import Api
