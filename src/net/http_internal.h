@@ -6,6 +6,7 @@
 #include "core/buf.h"
 #include "core/clock.h"
 #include "net/http_server.h"
+#include "net/websocket.h"
 
 #include <inttypes.h>
 #include <microhttpd.h>
@@ -37,6 +38,7 @@ struct vr_http_req {
     struct vr_http_resp *answer;   /* NULL until somebody answered */
     struct vr_http_pending *wait;  /* a reference; NULL unless suspended */
     struct vr_http_stream *stream; /* a reference; NULL unless it streams */
+    struct vr_ws *ws;              /* a reference; NULL unless it becomes a WebSocket */
     void *attached;
     void (*release)(void *attached);
 };
@@ -82,5 +84,20 @@ void vr_http_wait_ended(struct vr_http_req *req);
 enum MHD_Result vr_http_wait_resumed(struct vr_http_req *req);
 /** Hand the stream to the connection as its answer. */
 enum MHD_Result vr_http_stream_queue(struct vr_http_req *req);
+
+/* websocket.c */
+struct vr_ws_loop;
+/** Starts the thread of all WebSockets. */
+VR_MUST_USE
+int vr_ws_loop_start(struct vr_ws_loop **out, struct vr_err *err);
+/** Accept no more and close those that are open, within VR_WS_STOP_MS. */
+void vr_ws_loop_finish(struct vr_ws_loop *loop);
+/** Give up the rest and stop the thread; the memory stays until the last object is released. */
+void vr_ws_loop_stop(struct vr_ws_loop *loop);
+struct vr_ws_loop *vr_http_server_ws(struct vr_http_server *server);
+/** Hand the upgrade to the connection as its answer. */
+enum MHD_Result vr_ws_queue(struct vr_http_req *req);
+/** The request has ended: so has its WebSocket. */
+void vr_ws_ended(struct vr_http_req *req);
 
 #endif

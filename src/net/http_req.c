@@ -32,6 +32,7 @@ struct vr_http_req *vr_http_req_free(struct vr_http_req *req)
     if (!req)
         return NULL;
     vr_http_wait_ended(req);
+    vr_ws_ended(req);
     if (req->release)
         req->release(req->attached);
     vr_http_resp_free(req->answer);

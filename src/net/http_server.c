@@ -25,6 +25,7 @@
 struct vr_http_server {
     struct MHD_Daemon *daemon;
     struct vr_http_hub *hub;
+    struct vr_ws_loop *ws;
     vr_http_begin_fn begin;
     vr_http_handle_fn handle;
     void *user; /* borrowed */
@@ -39,6 +40,11 @@ struct vr_http_server {
 struct vr_http_hub *vr_http_server_hub(struct vr_http_server *server)
 {
     return server->hub;
+}
+
+struct vr_ws_loop *vr_http_server_ws(struct vr_http_server *server)
+{
+    return server->ws;
 }
 
 uint16_t vr_http_server_port(const struct vr_http_server *server)
@@ -154,6 +160,8 @@ static enum MHD_Result complete(struct vr_http_req *req)
         return MHD_YES;
     if (req->stream)
         return vr_http_stream_queue(req);
+    if (req->ws)
+        return vr_ws_queue(req);
     if (!req->answer)
         vr_http_answer_error(req, 500, "no answer");
     return send_answer(req);
@@ -218,7 +226,8 @@ static int start_daemon(struct vr_http_server *server, const struct vr_http_serv
         {MHD_OPTION_HTTPS_MEM_KEY, 0, (void *)spec->tls_key},
         {MHD_OPTION_END, 0, NULL},
     };
-    unsigned int flags = MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME;
+    unsigned int flags =
+        MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_ALLOW_UPGRADE;
 
     if (spec->tls_cert)
         flags |= MHD_USE_TLS;
@@ -274,7 +283,12 @@ static int start_threads(struct vr_http_server *server, const struct vr_http_ser
     pthread_sigmask(SIG_SETMASK, &all, &before);
     r = vr_http_hub_start(spec->beat_ms ? spec->beat_ms : VR_HTTP_BEAT_MS, &server->hub, err);
     if (!r) {
-        r = start_daemon(server, spec, listen_fd, err);
+        r = vr_ws_loop_start(&server->ws, err);
+        if (!r) {
+            r = start_daemon(server, spec, listen_fd, err);
+            if (r < 0)
+                vr_ws_loop_stop(server->ws);
+        }
         if (r < 0)
             vr_http_hub_stop(server->hub);
     }
@@ -323,7 +337,9 @@ struct vr_http_server *vr_http_server_stop(struct vr_http_server *server)
     atomic_store(&server->stopping, true);
     vr_fd_close(MHD_quiesce_daemon(server->daemon));
     vr_http_hub_finish(server->hub);
+    vr_ws_loop_finish(server->ws);
     wait_for_answers(server);
+    vr_ws_loop_stop(server->ws); /* libmicrohttpd wants them closed before it stops */
     MHD_stop_daemon(server->daemon);
     vr_http_hub_stop(server->hub);
     server_free(server);
