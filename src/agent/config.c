@@ -3,6 +3,7 @@
 #include "agent/config.h"
 
 #include "core/buf.h"
+#include "fmt/cidr.h"
 #include "fmt/json.h"
 #include "fmt/yaml.h"
 #include "model/name.h"
@@ -44,6 +45,10 @@ static const struct option options[] = {
     {"buildpack-dir", TEXT, AT(buildpack_dir), NULL, "folder of the built-in buildpacks"},
     {"build-user", TEXT, AT(build_user), "velociraptor-build", "account that builds run as"},
     {"build-memory", SIZE, AT(build_memory_bytes), "2G", "memory that one build may use"},
+    {"xmlrpc-listen", TEXT, AT(xmlrpc_listen), NULL,
+     "ADDRESS:PORT for supervisorctl and other old tools (default: none)"},
+    {"xmlrpc-allow", TEXT, AT(xmlrpc_allow), "127.0.0.1,::1",
+     "addresses and networks that may use it; it asks for no password"},
     {"ca-file", TEXT, AT(ca_file), NULL, "certificates to trust (default: the system's)"},
     {"userns-base", NUMBER, AT(userns_base), "100000", "first id of user namespaces, 0: none"},
     {"userns-count", NUMBER, AT(userns_count), "65536", "ids of a user namespace"},
@@ -282,6 +287,8 @@ static int fill_in(struct vr_agent_config *c, struct vr_err *err)
                                         "../../../buildpacks", NULL};
     char host[256] = "localhost";
     size_t n = strlen(c->server);
+    struct vr_cidr_list nets;
+    int r;
 
     while (n && c->server[n - 1] == '/')
         c->server[--n] = '\0';
@@ -301,6 +308,9 @@ static int fill_in(struct vr_agent_config *c, struct vr_err *err)
                        c->server);
     if (!is_ip(c->address))
         return vr_fail(err, VR_INVALID, "option 'address': '%s' is not an IP address", c->address);
+    r = vr_cidr_parse(c->xmlrpc_allow, &nets, err);
+    if (r < 0)
+        return vr_fail_in(err, r, "option 'xmlrpc-allow'");
     return vr_name_check(VR_NAME_HOST, c->name, err);
 }
 

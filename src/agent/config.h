@@ -27,8 +27,10 @@ struct vr_agent_config {
     char *runtime;       /* OCI runtime; NULL: crun, else runc */
     char *buildpack_dir; /* of the built-in buildpacks */
     char *build_user;
-    char *ca_file; /* NULL: the system's */
-    bool insecure; /* plain HTTP to another host is allowed */
+    char *xmlrpc_listen; /* address:port for tools of supervisord; NULL: none */
+    char *xmlrpc_allow;  /* networks that may use it */
+    char *ca_file;       /* NULL: the system's */
+    bool insecure;       /* plain HTTP to another host is allowed */
     int64_t build_memory_bytes;
     int64_t userns_base; /* 0: no user namespaces */
     int64_t userns_count;

@@ -10,6 +10,7 @@
 #include "agent/procs.h"
 #include "agent/slugs.h"
 #include "agent/watch.h"
+#include "agent/xmlrpc_port.h"
 #include "core/clock.h"
 #include "core/str.h"
 #include "fmt/hash.h"
@@ -141,7 +142,7 @@ static int make_parts(struct vr_agent *a, struct vr_err *err)
     a->jobs = vr_jobs_new(a);
     a->balancers = vr_balancers_new(a);
     a->streams = vr_log_streams_new(a);
-    return 0;
+    return a->config.down ? 0 : vr_xmlrpc_port_open(a, &a->xmlrpc, err);
 }
 
 static int set_up(struct program *p, struct vr_err *err)
@@ -173,6 +174,7 @@ static void tear_down(struct program *p)
 {
     struct vr_agent *a = &p->agent;
 
+    a->xmlrpc = vr_xmlrpc_port_close(a->xmlrpc);
     a->streams = vr_log_streams_free(a->streams);
     a->jobs = vr_jobs_free(a->jobs);
     a->balancers = vr_balancers_free(a->balancers);

@@ -795,6 +795,22 @@ enum vr_proc_actual vr_proc_actual(const struct vr_proc *p)
     return p->actual;
 }
 
+void vr_proc_view(const struct vr_proc *p, struct vr_proc_view *out)
+{
+    const char *name = vr_wish_text(p->want, "name");
+
+    *out = (struct vr_proc_view){.id = p->id,
+                                 .name = *name ? name : p->id_text,
+                                 .want = p->want,
+                                 .actual = p->actual,
+                                 .since_us = p->since_us,
+                                 .pid = p->state.pid,
+                                 .exit_code = p->state.exit.code,
+                                 .runs_wanted = p->runs_wanted,
+                                 .message = p->message,
+                                 .log_path = p->log_path};
+}
+
 const char *vr_proc_slug(const struct vr_proc *p)
 {
     return vr_wish_text(json_object_get(p->want, "slug"), "sha256");

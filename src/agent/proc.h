@@ -42,6 +42,22 @@ struct vr_proc *vr_proc_free(struct vr_proc *p);
 int64_t vr_proc_id(const struct vr_proc *p);
 enum vr_proc_actual vr_proc_actual(const struct vr_proc *p);
 
+/** A proc for those who ask this host itself. Borrowed until the loop goes on. */
+struct vr_proc_view {
+    int64_t id;
+    const char *name; /* its id as text if no wish names it */
+    const json_t *want;
+    enum vr_proc_actual actual;
+    int64_t since_us;
+    pid_t pid;
+    int exit_code; /* of the newest end, 0 if there was none */
+    bool runs_wanted;
+    const char *message;
+    const char *log_path;
+};
+
+void vr_proc_view(const struct vr_proc *p, struct vr_proc_view *out);
+
 /** The slug it runs from. */
 const char *vr_proc_slug(const struct vr_proc *p);
 

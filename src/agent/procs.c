@@ -236,6 +236,21 @@ void vr_procs_report(struct vr_procs *procs, json_t *out, bool all)
     }
 }
 
+size_t vr_procs_count(const struct vr_procs *procs)
+{
+    return procs->count;
+}
+
+const struct vr_proc *vr_procs_at(const struct vr_procs *procs, size_t i)
+{
+    return procs->list[i];
+}
+
+const struct vr_proc *vr_procs_of_id(const struct vr_procs *procs, int64_t id)
+{
+    return find(procs, id);
+}
+
 size_t vr_procs_active(const struct vr_procs *procs)
 {
     size_t n = 0;

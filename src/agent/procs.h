@@ -7,6 +7,7 @@
 
 #include <jansson.h>
 
+struct vr_proc;
 struct vr_procs;
 
 #define VR_PROCS_MAX 2000
@@ -27,6 +28,12 @@ void vr_procs_apply(struct vr_procs *procs, const json_t *list, bool is_current)
 
 /** Append the elements of a report: those that changed, or all. */
 void vr_procs_report(struct vr_procs *procs, json_t *out, bool all);
+
+/** All procs there are, in no order: `i` is below the count. Borrowed until the loop goes on. */
+size_t vr_procs_count(const struct vr_procs *procs);
+const struct vr_proc *vr_procs_at(const struct vr_procs *procs, size_t i);
+/** By id; NULL. */
+const struct vr_proc *vr_procs_of_id(const struct vr_procs *procs, int64_t id);
 
 /** Procs that are not stopped. */
 size_t vr_procs_active(const struct vr_procs *procs);

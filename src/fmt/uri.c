@@ -2,6 +2,8 @@
 /* Percent coding of URI parts. */
 #include "fmt/uri.h"
 
+#include "core/own.h"
+
 #include "fmt/utf8.h"
 
 static bool is_unreserved(unsigned char c)
@@ -75,5 +77,23 @@ int vr_uri_decode(struct vr_str text, bool plus_is_space, char **out, struct vr_
     if (vr_utf8_valid_bytes((struct vr_str){plain, n}) != n)
         return vr_fail(err, VR_INVALID, "the URI is not UTF-8");
     *out = vr_take(plain);
+    return 0;
+}
+
+int vr_uri_split_address(const char *text, char **out_address, uint16_t *out_port,
+                         struct vr_err *err)
+{
+    const char *colon = strrchr(text, ':');
+    size_t n = colon ? (size_t)(colon - text) : 0;
+    uint64_t port;
+
+    if (!n || vr_parse_u64(vr_str(colon + 1), 0, UINT16_MAX, &port, NULL) < 0)
+        return vr_fail(err, VR_INVALID, "'%.80s' is not ADDRESS:PORT", text);
+    if (*text == '[' && text[n - 1] == ']' && n > 2) {
+        text++;
+        n -= 2;
+    }
+    *out_address = vr_strndup(text, n);
+    *out_port = (uint16_t)port;
     return 0;
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Percent coding of URI parts. */
+/* Parts of URIs: percent coding, address and port. */
 #ifndef VR_FMT_URI_H
 #define VR_FMT_URI_H
 
@@ -19,5 +19,15 @@ char *vr_uri_encode(const char *text);
  */
 VR_MUST_USE
 int vr_uri_decode(struct vr_str text, bool plus_is_space, char **out, struct vr_err *err);
+
+/**
+ * Split `127.0.0.1:8000` or `[::1]:8000`. The address is not looked at.
+ * @out_address  given; release with free()
+ *
+ * Returns -VR_INVALID naming the text.
+ */
+VR_MUST_USE
+int vr_uri_split_address(const char *text, char **out_address, uint16_t *out_port,
+                         struct vr_err *err);
 
 #endif

@@ -72,3 +72,19 @@ TEST(query_parse__limits_and_broken_escapes)
     CHECK_STR(err.msg, "parameter 'name': broken %-escape in the URI");
     CHECK(!q);
 }
+
+TEST(uri_split_address__both_families__and_what_is_none)
+{
+    static const char *const bad[] = {"",         "8000",      ":8000",
+                                      "1.2.3.4:", "1.2.3.4:x", "1.2.3.4:65536"};
+    vr_auto_free char *v4 = NULL, *v6 = NULL, *none = NULL;
+    uint16_t port = 0;
+    struct vr_err err;
+
+    CHECK(vr_uri_split_address("127.0.0.1:8000", &v4, &port, NULL) == 0 && port == 8000);
+    CHECK_STR(v4, "127.0.0.1");
+    CHECK(vr_uri_split_address("[::1]:0", &v6, &port, NULL) == 0 && port == 0);
+    CHECK_STR(v6, "::1");
+    for (size_t i = 0; i < VR_COUNT(bad); i++)
+        CHECK(vr_uri_split_address(bad[i], &none, &port, &err) == -VR_INVALID);
+}

@@ -11,6 +11,7 @@
 #include "engine/engine.h"
 #include "fmt/json.h"
 #include "model/name.h"
+#include "server/api/proc_action.h"
 #include "server/auth.h"
 #include "server/hub.h"
 #include "server/route.h"
@@ -448,6 +449,28 @@ static int handle_stream(struct agent *a, struct vr_http_req *req, struct vr_err
     return 0;
 }
 
+/* A tool of supervisord asked for it on the host, which tells for whom. */
+static int handle_command(struct agent *a, struct vr_http_req *req, struct vr_err *err)
+{
+    struct vr_call call = {.server = a->server,
+                           .req = req,
+                           .who = {.role = VR_ROLE_DEPLOYER},
+                           .role = VR_ROLE_DEPLOYER,
+                           .now = vr_wall_now()};
+    const char *remote;
+    int r = parse(req, &call.body, err);
+
+    if (r == 0)
+        r = vr_json_opt_str(call.body, "remote", "unknown", &remote, err);
+    if (r == 0) {
+        snprintf(call.who.username, sizeof(call.who.username), "host %s", a->host.name);
+        snprintf(call.who.via, sizeof(call.who.via), "xml-rpc from %s", remote);
+        r = vr_proc_act_for_host(&call, a->host.id, err);
+    }
+    json_decref(call.body);
+    return r;
+}
+
 void vr_agents_handle(struct vr_server *server, struct vr_http_req *req)
 {
     struct agent *a = vr_http_req_attached(req);
@@ -464,6 +487,8 @@ void vr_agents_handle(struct vr_server *server, struct vr_http_req *req)
         r = handle_put_blob(a, req, &err);
     else if (is_call(req, "GET", "blobs"))
         r = handle_get_blob(a, req, &err);
+    else if (is_call(req, "POST", "commands"))
+        r = handle_command(a, req, &err);
     else if (is_call(req, "POST", "streams"))
         r = handle_stream(a, req, &err);
     else

@@ -4,6 +4,7 @@
 
 #include "core/str.h"
 #include "fmt/json.h"
+#include "fmt/uri.h"
 #include "fmt/yaml.h"
 #include "sys/fs.h"
 
@@ -150,21 +151,11 @@ static int read_flags(struct vr_server_config *c, int argc, char **argv, const c
 
 static int fill_in(struct vr_server_config *c, struct vr_err *err)
 {
-    char *colon = strrchr(c->address, ':');
-    uint64_t port;
-    int r;
+    vr_auto_free char *listen = vr_take(c->address);
+    int r = vr_uri_split_address(listen, &c->address, &c->port, err);
 
-    if (!colon)
-        return vr_fail(err, VR_INVALID, "option 'listen': '%s' is not ADDRESS:PORT", c->address);
-    r = vr_parse_u64(vr_str(colon + 1), 0, UINT16_MAX, &port, err);
     if (r < 0)
         return vr_fail_in(err, r, "option 'listen'");
-    c->port = (uint16_t)port;
-    *colon = '\0';
-    if (*c->address == '[' && colon[-1] == ']') { /* [::1]:8000 */
-        colon[-1] = '\0';
-        memmove(c->address, c->address + 1, strlen(c->address));
-    }
     if (!c->database)
         c->database = vr_strf("sqlite:%s/velociraptor.db", c->data_dir);
     if (!c->blobs)

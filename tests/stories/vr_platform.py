@@ -104,6 +104,8 @@ class Host:
         self.options = ["--server", platform.url, "--name", name, "--address", address, "--roles", roles,
                         "--squad", squad, "--join-token-file", platform.join_token, "--state-dir", self.state_dir,
                         "--run-dir", self.run_dir, *(["--insecure"] if netns else [])]
+        self.xmlrpc_port = vr_leaks.free_port()
+        self.options += ["--xmlrpc-listen", f"127.0.0.1:{self.xmlrpc_port}"]
         self.log = os.path.join(folder, "agent.log")
         self.program = Program([platform.programs.vr, "agent", *self.options], self.log, netns=netns)
 

@@ -10,6 +10,7 @@
 #include "model/label.h"
 #include "server/api/deploy.h"
 #include "server/api/number.h"
+#include "server/api/proc_action.h"
 #include "server/api/proc_log.h"
 #include "server/api/ref.h"
 #include "server/api/write.h"
@@ -302,26 +303,51 @@ static int request(struct vr_write *w, const struct vr_proc_row *proc, const cha
     return vr_write_answer_json(w, 200, NULL, body);
 }
 
-static int act_in(struct vr_write *w, struct vr_err *err)
+/* What the body asks for. */
+static int act_on(struct vr_write *w, const struct vr_proc_row *proc, struct vr_err *err)
 {
     static const char *const kinds[] = {"start", "stop", "restart"};
-    VR_ROW(proc) proc = {0};
     const char *action;
-    int r = find_proc(w->tx, w->call, &proc, err);
+    int r;
 
-    if (r == 0)
-        r = check_app(w, &proc, err);
-    if (r < 0)
-        return r;
     if (!json_object_get(w->call->body, "action"))
         return vr_write_missing(w, "action", err);
     r = vr_json_get_str(w->call->body, "action", &action, err);
     for (size_t i = 0; r == 0 && i < VR_COUNT(kinds); i++)
         if (vr_streq(action, kinds[i]))
-            return request(w, &proc, kinds[i], err);
+            return request(w, proc, kinds[i], err);
     w->field = "action";
     return r < 0 ? r
                  : vr_fail(err, VR_INVALID, "action '%s' is none of start, stop, restart", action);
+}
+
+static int act_in(struct vr_write *w, struct vr_err *err)
+{
+    VR_ROW(proc) proc = {0};
+    int r = find_proc(w->tx, w->call, &proc, err);
+
+    if (r == 0)
+        r = check_app(w, &proc, err);
+    return r < 0 ? r : act_on(w, &proc, err);
+}
+
+static int act_for_host(struct vr_write *w, struct vr_err *err)
+{
+    const int64_t *host_id = w->arg;
+    VR_ROW(proc) proc = {0};
+    int64_t id;
+    int r = vr_json_get_i64(w->call->body, "proc", 1, INT64_MAX, &id, err);
+
+    if (r == 0)
+        r = vr_store_proc_find_id(w->tx, id, &proc, err);
+    if (r == 0 && proc.host_id != *host_id)
+        r = vr_fail(err, VR_NOT_FOUND, "proc %" PRId64 " is not on this host", id);
+    return r < 0 ? r : act_on(w, &proc, err);
+}
+
+int vr_proc_act_for_host(struct vr_call *call, int64_t host_id, struct vr_err *err)
+{
+    return vr_write_run(call, act_for_host, &host_id, err);
 }
 
 static int destroy_in(struct vr_write *w, struct vr_err *err)
