@@ -35,7 +35,7 @@ struct vr_agent {
     struct vr_balancers *balancers;
     struct vr_log_streams *streams;
     struct vr_xmlrpc_port *xmlrpc; /* NULL: off */
-    size_t leftover_count; /* containers of uptests that are being removed */
+    size_t leftover_count;         /* containers of uptests that are being removed */
 };
 
 #endif
