@@ -11,6 +11,7 @@
 #include "server/auth.h"
 #include "server/files.h"
 #include "server/hub.h"
+#include "server/manual.h"
 #include "server/route.h"
 #include "server/server.h"
 #include "store/balancer.h"
@@ -56,16 +57,6 @@ static bool is_below(const struct vr_http_req *req, const char *first, const cha
            (!second || vr_streq(vr_http_req_segment(req, 1), second));
 }
 
-static void begin(void *user, struct vr_http_req *req, struct vr_http_intake *intake)
-{
-    struct vr_server *server = user;
-
-    if (is_below(req, "agent", "v1"))
-        vr_agents_begin(server, req, intake);
-    else if (is_below(req, "api", "v1") || is_below(req, "api", "streams"))
-        vr_route_begin(server, req, intake);
-}
-
 static void answer_health(struct vr_server *server, struct vr_http_req *req)
 {
     VR_OWNED(vr_tx_free) struct vr_tx *tx = NULL;
@@ -79,7 +70,7 @@ static void answer_health(struct vr_server *server, struct vr_http_req *req)
     vr_http_answer(req, resp);
 }
 
-static void answer_root(struct vr_http_req *req)
+static void answer_root(struct vr_server *server, struct vr_http_req *req)
 {
     struct vr_http_resp *resp = vr_http_resp_new(200);
 
@@ -89,22 +80,55 @@ static void answer_root(struct vr_http_req *req)
     vr_http_answer(req, resp);
 }
 
+/* The parts of the server by where their paths begin; the first that fits is taken. */
+static const struct part {
+    const char *first, *second; /* NULL: any, or none */
+    void (*begin)(struct vr_server *server, struct vr_http_req *req, struct vr_http_intake *intake);
+    void (*handle)(struct vr_server *server, struct vr_http_req *req);
+    const char *routes; /* as vr_route_print() has them; NULL: by that, or not for users */
+} parts[] = {
+    {"agent", "v1", vr_agents_begin, vr_agents_handle, NULL},
+    {"api", "v1", vr_route_begin, vr_route_handle, NULL},
+    {"api", "streams", vr_route_begin, vr_route_handle, NULL},
+    {"api", NULL, NULL, vr_manual_handle, "GET /api/ none\nGET /api/openapi.json none\n"},
+    {"files", NULL, NULL, vr_files_handle, "GET /files/builds/* viewer\n"},
+    {"healthz", NULL, NULL, answer_health, "GET /healthz none\n"},
+    {NULL, NULL, NULL, answer_root, "GET / none\n"},
+};
+
+static const struct part *part_of(const struct vr_http_req *req)
+{
+    for (size_t i = 0; i < VR_COUNT(parts); i++)
+        if (parts[i].first ? is_below(req, parts[i].first, parts[i].second)
+                           : vr_http_req_segment_count(req) == 0)
+            return &parts[i];
+    return NULL;
+}
+
+static void begin(void *user, struct vr_http_req *req, struct vr_http_intake *intake)
+{
+    const struct part *part = part_of(req);
+
+    if (part && part->begin)
+        part->begin(user, req, intake);
+}
+
 static void handle(void *user, struct vr_http_req *req)
 {
-    struct vr_server *server = user;
+    const struct part *part = part_of(req);
 
-    if (is_below(req, "agent", "v1"))
-        vr_agents_handle(server, req);
-    else if (is_below(req, "api", "v1") || is_below(req, "api", "streams"))
-        vr_route_handle(server, req);
-    else if (is_below(req, "files", NULL))
-        vr_files_handle(server, req);
-    else if (is_below(req, "healthz", NULL))
-        answer_health(server, req);
-    else if (vr_http_req_segment_count(req) == 0)
-        answer_root(req);
+    if (part)
+        part->handle(user, req);
     else
         vr_http_answer_error(req, 404, "there is nothing at '%s'", vr_http_req_path(req));
+}
+
+static int print_routes(void)
+{
+    for (size_t i = 0; i < VR_COUNT(parts); i++)
+        fputs(parts[i].routes ? parts[i].routes : "", stdout);
+    vr_route_print(stdout);
+    return 0;
 }
 
 /* ------------------------------------------------------------------ the first start */
@@ -337,8 +361,13 @@ int vr_server_main(int argc, char **argv)
 {
     struct vr_server server = {0};
     struct vr_err err = VR_ERR_NULL;
-    vr_auto_close int signals = vr_signals_open(&err);
-    int r = signals < 0 ? signals : vr_server_config_read(argc, argv, &server.config, &err);
+    vr_auto_close int signals = -1;
+    int r;
+
+    if (argc == 2 && vr_streq(argv[1], "--print-routes")) /* for tests */
+        return print_routes();
+    signals = vr_signals_open(&err);
+    r = signals < 0 ? signals : vr_server_config_read(argc, argv, &server.config, &err);
 
     if (r == 1)
         return 0;

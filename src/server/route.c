@@ -11,7 +11,6 @@
 #include "core/clock.h"
 #include "server/api/streams.h"
 
-#include <stdio.h>
 #include <string.h>
 #include <strings.h>
 
@@ -83,6 +82,21 @@ static const struct vr_route *find(struct vr_http_req *req, size_t base,
         }
     }
     return NULL;
+}
+
+static void print_table(FILE *out, const char *base, const struct vr_route *table)
+{
+    for (const struct vr_route *r = table; r->method; r++)
+        fprintf(out, "%s %s%s%s %s\n", r->method, base, r->path, *r->path ? "/" : "",
+                vr_role_name(r->role));
+}
+
+void vr_route_print(FILE *out)
+{
+    for (size_t i = 0; i < VR_COUNT(tables); i++)
+        print_table(out, "/api/v1/", tables[i]);
+    for (size_t i = 0; i < VR_COUNT(old_tables); i++)
+        print_table(out, "/api/streams/", old_tables[i]);
 }
 
 /* ------------------------------------------------------------------ before the body */

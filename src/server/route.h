@@ -10,6 +10,8 @@
 #include "server/auth.h"
 #include "server/server.h"
 
+#include <stdio.h>
+
 #define VR_ROUTE_ARGS 4
 
 /** One request of the API. */
@@ -53,6 +55,9 @@ void vr_route_begin(struct vr_server *server, struct vr_http_req *req,
                     struct vr_http_intake *intake);
 /** Handle a complete request of /api/. */
 void vr_route_handle(struct vr_server *server, struct vr_http_req *req);
+
+/** Print every route as `<method> <path> <role>`, one a line, `*` for a part that is a name or id. */
+void vr_route_print(FILE *out);
 
 /* ------------------------------------------------------------------ answers */
 
