@@ -89,7 +89,7 @@ void vr_files_handle(struct vr_server *server, struct vr_http_req *req)
     }
     r = vr_auth_user(server->auth, req, &who, &err);
     if (r < 0) {
-        vr_http_answer_error(req, vr_auth_status(r), "%s", err.msg);
+        vr_reply_refused(req, r, &err);
         return;
     }
     if (who.role < VR_ROLE_VIEWER) {

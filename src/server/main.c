@@ -90,10 +90,11 @@ static const struct part {
     {"agent", "v1", vr_agents_begin, vr_agents_handle, NULL},
     {"api", "v1", vr_route_begin, vr_route_handle, NULL},
     {"api", "streams", vr_route_begin, vr_route_handle, NULL},
-    {"api", NULL, NULL, vr_manual_handle, "GET /api/ none\nGET /api/openapi.json none\n"},
-    {"files", NULL, NULL, vr_files_handle, "GET /files/builds/* viewer\n"},
-    {"healthz", NULL, NULL, answer_health, "GET /healthz none\n"},
-    {NULL, NULL, NULL, answer_root, "GET / none\n"},
+    {"api", NULL, NULL, vr_manual_handle,
+     "GET /api/ anyone platform\nGET /api/openapi.json anyone platform\n"},
+    {"files", NULL, NULL, vr_files_handle, "GET /files/builds/* viewer platform\n"},
+    {"healthz", NULL, NULL, answer_health, "GET /healthz anyone platform\n"},
+    {NULL, NULL, NULL, answer_root, "GET / anyone platform\n"},
 };
 
 static const struct part *part_of(const struct vr_http_req *req)

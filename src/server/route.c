@@ -86,9 +86,12 @@ static const struct vr_route *find(struct vr_http_req *req, size_t base,
 
 static void print_table(FILE *out, const char *base, const struct vr_route *table)
 {
+    static const char *const scopes[] = {
+        [VR_SCOPE_PLATFORM] = "platform", [VR_SCOPE_APP] = "app", [VR_SCOPE_OWN] = "own"};
+
     for (const struct vr_route *r = table; r->method; r++)
-        fprintf(out, "%s %s%s%s %s\n", r->method, base, r->path, *r->path ? "/" : "",
-                vr_role_name(r->role));
+        fprintf(out, "%s %s%s%s %s %s\n", r->method, base, r->path, *r->path ? "/" : "",
+                vr_role_name(r->role), scopes[r->scope]);
 }
 
 void vr_route_print(FILE *out)
@@ -100,21 +103,6 @@ void vr_route_print(FILE *out)
 }
 
 /* ------------------------------------------------------------------ before the body */
-
-static void refuse_login(struct vr_http_req *req, int r, const struct vr_err *err)
-{
-    int status = vr_auth_status(r);
-    struct vr_http_resp *resp = vr_http_resp_new(status);
-    vr_auto_json json_t *body =
-        json_pack("{s:s, s:i, s:s}", "error", err->msg, "status", status, "msg", err->msg);
-
-    if (status == 401)
-        vr_http_resp_header(resp, "WWW-Authenticate", "Basic realm=\"velociraptor\"");
-    else
-        vr_http_resp_header(resp, "Retry-After", "1");
-    vr_http_resp_json(resp, body);
-    vr_http_answer(req, resp);
-}
 
 static void refuse_method(struct vr_http_req *req, const char *allow)
 {
@@ -193,7 +181,7 @@ void vr_route_begin(struct vr_server *server, struct vr_http_req *req,
         return;
     r = vr_auth_user(server->auth, req, &f->who, &err);
     if (r < 0)
-        refuse_login(req, r, &err);
+        vr_reply_refused(req, r, &err);
     else if (!vr_who_may_ask(&f->who, f->route->role, f->route->scope))
         vr_http_answer_error(req, 403, "user '%s' is a %s; this needs a %s", f->who.username,
                              vr_role_name(f->who.role), vr_role_name(f->route->role));
@@ -273,6 +261,21 @@ void vr_reply_error(struct vr_http_req *req, int r, const struct vr_err *err)
 
     vr_json_set(body, "error", vr_json_text(err->msg, strlen(err->msg)));
     if (status == 503)
+        vr_http_resp_header(resp, "Retry-After", "1");
+    vr_http_resp_json(resp, body);
+    vr_http_answer(req, resp);
+}
+
+void vr_reply_refused(struct vr_http_req *req, int r, const struct vr_err *err)
+{
+    int status = vr_auth_status(r);
+    struct vr_http_resp *resp = vr_http_resp_new(status);
+    vr_auto_json json_t *body =
+        json_pack("{s:s, s:i, s:s}", "error", err->msg, "status", status, "msg", err->msg);
+
+    if (status == 401)
+        vr_http_resp_header(resp, "WWW-Authenticate", "Basic realm=\"velociraptor\"");
+    else
         vr_http_resp_header(resp, "Retry-After", "1");
     vr_http_resp_json(resp, body);
     vr_http_answer(req, resp);

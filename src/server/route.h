@@ -56,7 +56,7 @@ void vr_route_begin(struct vr_server *server, struct vr_http_req *req,
 /** Handle a complete request of /api/. */
 void vr_route_handle(struct vr_server *server, struct vr_http_req *req);
 
-/** Print every route as `<method> <path> <role>`, one a line, `*` for a part that is a name or id. */
+/** Print every route as `<method> <path> <role> <scope>`, `*` for a part that is a name or id. */
 void vr_route_print(FILE *out);
 
 /* ------------------------------------------------------------------ answers */
@@ -64,6 +64,8 @@ void vr_route_print(FILE *out);
 /** The status of an error: the one table. */
 int vr_reply_status(enum vr_code code);
 void vr_reply_error(struct vr_http_req *req, int r, const struct vr_err *err);
+/** What vr_auth_user() returned: 401 with what to log in by, or 429. */
+void vr_reply_refused(struct vr_http_req *req, int r, const struct vr_err *err);
 /** 200 with JSON text; taken, release with free(). */
 void vr_reply_text(struct vr_call *call, int status, char *json);
 /** Takes `value`. */

@@ -261,6 +261,12 @@ static int add_pair(const struct vr_shape *shape, const char *key, const char *v
     return add_filter(out, filter, lookup, value, err);
 }
 
+/* Does it name a column? A constant orders nothing, and `0` would be the number of a column. */
+static bool has_column(const char *sql)
+{
+    return sql && strchr(sql, '.');
+}
+
 /* What a name can be ordered by: a plain filter, or a field of one column. */
 static const char *order_expr(const struct vr_shape *shape, const char *name)
 {
@@ -271,7 +277,7 @@ static const char *order_expr(const struct vr_shape *shape, const char *name)
     for (size_t i = 0; i < shape->field_count; i++) {
         const struct vr_shape_field *field = &shape->fields[i];
 
-        if (vr_streq(field->name, name) && field->sql && field->columns <= 1)
+        if (vr_streq(field->name, name) && has_column(field->sql) && field->columns <= 1)
             return field->sql;
     }
     return NULL;

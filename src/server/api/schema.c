@@ -68,8 +68,8 @@ static const struct {
     [VR_RES_BALANCERS] = {"id:i! name:s* driver:s! options:o! hosts:l! resource_uri:s! "
                           "row_version:i!",
                           "get", "get"},
-    [VR_RES_POOLS] = {"id:i! name:s! balancer:s! swarm:u! generation:i! members:l! hosts:l! "
-                      "resource_uri:s!",
+    [VR_RES_POOLS] = {"id:i! name:s! balancer:s! swarm:u! swarm_name:s! nodes:i! generation:i! "
+                      "members:l! hosts:l! resource_uri:s!",
                       "get", "get"},
     [VR_RES_EVENTS] = {"id:i! time:d! kind:s! title:s! message:s! tags:l! rollout:s!? swarm:u!? "
                        "proc_id:i!? host:s!? data:o! resource_uri:s!",
