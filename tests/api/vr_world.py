@@ -37,7 +37,7 @@ class Server:
         self.url = f"http://127.0.0.1:{self.port}"
         self.data_dir = os.path.join(self.root, "server")
         self.log = os.path.join(self.root, "server.log")
-        config = {"listen": f"127.0.0.1:{self.port}", "data_dir": self.data_dir, "port_range": "5000-5999",
+        config = {"listen": f"127.0.0.1:{self.port}", "data_dir": self.data_dir, "port_range": "5000-5399",
                   "balancers": {"default": {"BACKEND": "none", "hosts": [HOST]}}, **(options or {})}
         self.config = os.path.join(self.root, "server.yaml")
         with open(self.config, "w", encoding="utf-8") as file:
