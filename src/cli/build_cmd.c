@@ -182,7 +182,7 @@ static int run_rebuild(struct vr_cli *cli, const void *opts, int argc, char **ar
 
 static const struct vr_command verbs[] = {
     {.name = "log",
-     .args = "ID",
+     .args = "BUILD",
      .summary = "Show the log of a build",
      VR_COMMAND_OPTS(log_opts, struct values),
      .min_args = 1,

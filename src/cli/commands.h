@@ -13,6 +13,8 @@ extern const struct vr_command vr_proc_commands[];     /* ps, proc */
 extern const struct vr_command vr_log_commands[];      /* logs, events */
 extern const struct vr_command vr_build_commands[];    /* build, rebuild-all */
 extern const struct vr_command vr_old_commands[];      /* list-swarms, procs, compare-releases */
+extern const struct vr_command vr_complete_commands[]; /* completion, and the table of commands */
+extern const struct vr_command vr_help_commands[];     /* help, version */
 extern const struct vr_command vr_up_commands[];       /* up, down */
 extern const struct vr_command vr_internal_commands[]; /* server, agent and their helpers */
 

@@ -32,7 +32,8 @@ static const struct vr_opt list_opts[] = {
 };
 
 static const struct vr_opt procs_opts[] = {
-    {"host", 0, VR_OPT_TEXT, offsetof(struct values, host), "REGEX", "only on hosts that match"},
+    {"host", 0, VR_OPT_TEXT, offsetof(struct values, host), "HOST",
+     "only on hosts that match this regular expression"},
     {"exclude", 'x', VR_OPT_LIST, offsetof(struct values, exclude), "PATTERN",
      "leave out swarms whose name contains it"},
     {"yes", 'y', VR_OPT_FLAG, offsetof(struct values, yes), NULL, "do not ask"},

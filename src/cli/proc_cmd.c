@@ -20,13 +20,15 @@ struct values {
 };
 
 static const struct vr_opt ps_opts[] = {
-    {"host", 0, VR_OPT_TEXT, offsetof(struct values, host), "REGEX", "only on hosts that match"},
+    {"host", 0, VR_OPT_TEXT, offsetof(struct values, host), "HOST",
+     "only on hosts that match this regular expression"},
     {"exclude", 'x', VR_OPT_LIST, offsetof(struct values, exclude), "PATTERN",
      "leave out swarms whose name contains it"},
 };
 
 static const struct vr_opt act_opts[] = {
-    {"host", 0, VR_OPT_TEXT, offsetof(struct values, host), "REGEX", "only on hosts that match"},
+    {"host", 0, VR_OPT_TEXT, offsetof(struct values, host), "HOST",
+     "only on hosts that match this regular expression"},
     {"wait", 'w', VR_OPT_FLAG, offsetof(struct values, wait), NULL,
      "wait until it has happened, up to 30 s"},
     {"yes", 'y', VR_OPT_FLAG, offsetof(struct values, yes), NULL, "do not ask"},

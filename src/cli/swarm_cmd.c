@@ -23,13 +23,13 @@ static const struct vr_opt swarm_opts[] = {
     {"size", 'n', VR_OPT_INT, offsetof(struct values, size), "N", "this many procs from now on", 0,
      10000},
     {"squad", 0, VR_OPT_TEXT, offsetof(struct values, squad), "SQUAD", "run there from now on"},
-    {"add-ingredients", 0, VR_OPT_WORDS, offsetof(struct values, add), "NAME",
+    {"add-ingredients", 0, VR_OPT_WORDS, offsetof(struct values, add), "INGREDIENT",
      "add ingredients; names or ids, after FILTER and TAG"},
-    {"remove-ingredients", 0, VR_OPT_WORDS, offsetof(struct values, remove), "NAME",
+    {"remove-ingredients", 0, VR_OPT_WORDS, offsetof(struct values, remove), "INGREDIENT",
      "take ingredients out"},
-    {"replace-ingredients", 0, VR_OPT_WORDS, offsetof(struct values, replace), "NAME",
+    {"replace-ingredients", 0, VR_OPT_WORDS, offsetof(struct values, replace), "INGREDIENT",
      "have these ingredients and no others"},
-    {"by-ingredients", 0, VR_OPT_WORDS, offsetof(struct values, by), "NAME",
+    {"by-ingredients", 0, VR_OPT_WORDS, offsetof(struct values, by), "INGREDIENT",
      "also the swarms that use these ingredients"},
 };
 
