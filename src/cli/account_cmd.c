@@ -4,9 +4,10 @@
 #include "cli/cli.h"
 #include "cli/commands.h"
 #include "cli/exit.h"
+#include "cli/list_view.h"
 #include "cli/noun.h"
 #include "cli/secret_input.h"
-#include "cli/table.h"
+#include "core/clock.h"
 #include "core/str.h"
 #include "fmt/json.h"
 #include "fmt/uri.h"
@@ -16,14 +17,24 @@
 #include <string.h>
 
 #define NAME_BYTES 256u
+#define EXPIRY_MAX 100000 /* days, hours, … of a token */
 
 struct values {
     bool password_stdin;
+    const char *role, *app, *expires;
 };
 
 static const struct vr_opt login_opts[] = {
     {"password-stdin", 0, VR_OPT_FLAG, offsetof(struct values, password_stdin), NULL,
      "read the password from standard input"},
+};
+
+static const struct vr_opt token_opts[] = {
+    {"role", 0, VR_OPT_TEXT, offsetof(struct values, role), "viewer|deployer|admin",
+     "it can do no more than this, nor more than you"},
+    {"app", 0, VR_OPT_TEXT, offsetof(struct values, app), "APP", "it is good for this app alone"},
+    {"expires", 0, VR_OPT_TEXT, offsetof(struct values, expires), "WHEN",
+     "30d, 12h, or a time such as 2026-01-31T12:00:00Z"},
 };
 
 static int load_config(const struct vr_cli *cli, const char *url, struct vr_config *out,
@@ -171,22 +182,72 @@ static int run_whoami(struct vr_cli *cli, const void *opts, int argc, char **arg
     return 0;
 }
 
+/* `30d` and `12h` from now on, or a time as it is; given. */
+static int read_expiry(const char *text, char **out, struct vr_err *err)
+{
+    static const struct {
+        char unit;
+        int64_t s;
+    } units[] = {{'m', 60}, {'h', 3600}, {'d', 86400}, {'w', 604800}};
+    char formatted[VR_WALL_TEXT_BYTES];
+    size_t n = strlen(text);
+    struct vr_wall at;
+    int64_t count;
+
+    for (size_t i = 0; i < VR_COUNT(units) && n > 1; i++) {
+        if (text[n - 1] != units[i].unit ||
+            vr_parse_i64((struct vr_str){text, n - 1}, 1, EXPIRY_MAX, &count, NULL) < 0)
+            continue;
+        at = (struct vr_wall){vr_wall_now().us + count * units[i].s * VR_US_PER_S};
+        vr_wall_format(at, false, formatted);
+        *out = vr_strdup(formatted);
+        return 0;
+    }
+    if (vr_wall_parse(vr_str(text), &at, NULL) < 0)
+        return vr_fail(err, VR_INVALID, "'%s' is neither a time nor one from now on such as 30d",
+                       text);
+    *out = vr_strdup(text);
+    return 0;
+}
+
+static int token_body(struct vr_api *api, const struct values *v, const char *name, json_t *body,
+                      struct vr_err *err)
+{
+    vr_auto_free char *app = NULL, *expires = NULL;
+    int r = 0;
+
+    vr_json_set(body, "name", json_string(name));
+    if (v->role)
+        vr_json_set(body, "role", json_string(v->role));
+    if (v->app)
+        r = vr_cli_noun_uri(api, vr_cli_noun_find("app"), v->app, &app, err);
+    if (app)
+        vr_json_set(body, "app", json_string(app));
+    if (r >= 0 && v->expires)
+        r = read_expiry(v->expires, &expires, err);
+    if (expires)
+        vr_json_set(body, "expires", json_string(expires));
+    return r;
+}
+
 static int run_token_create(struct vr_cli *cli, const void *opts, int argc, char **argv,
                             struct vr_err *err)
 {
-    vr_auto_json json_t *body = json_pack("{s:s}", "name", argv[0]);
+    vr_auto_json json_t *body = json_object();
     vr_auto_json json_t *answer = NULL;
     const char *token;
     struct vr_api *api;
     int r = vr_cli_api(cli, &api, err);
 
     if (r >= 0)
+        r = token_body(api, opts, argv[0], body, err);
+    if (r >= 0)
         r = vr_api_send(api, "POST", "/api/v1/tokens/", body, &answer, err);
     if (r >= 0)
         r = vr_json_get_str(answer, "token", &token, err);
     if (r < 0)
         return r;
-    if (cli->out.format == VR_OUT_JSON || cli->out.format == VR_OUT_YAML)
+    if (vr_out_is_data(&cli->out))
         return vr_out_value(&cli->out, answer, err);
     vr_say(&cli->out, "This is the only time that the token is shown:");
     printf("%s\n", token);
@@ -196,30 +257,24 @@ static int run_token_create(struct vr_cli *cli, const void *opts, int argc, char
 static int run_token_list(struct vr_cli *cli, const void *opts, int argc, char **argv,
                           struct vr_err *err)
 {
-    static const char *const titles[] = {"ID", "NAME", "CREATED", "LAST USED"};
-    static const char *const fields[] = {"id", "name", "created", "last_used"};
-    VR_OWNED(vr_table_free) struct vr_table *table = vr_table_new(titles, VR_COUNT(titles));
-    vr_auto_buf struct vr_buf text = VR_BUF(VR_OUT_BYTES);
+    static const struct vr_column columns[] = {
+        {"ID", "id"},
+        {"NAME", "name"},
+        {"ROLE", "role"},
+        {"APP", "app"},
+        {"EXPIRES", "expires"},
+        {"LAST USED", "last_used"},
+        {"CREATED", "created", true},
+    };
+    static const struct vr_list_view view = {columns, VR_COUNT(columns), "id",
+                                             "You have no token."};
     vr_auto_json json_t *list = NULL;
     struct vr_api *api;
-    const json_t *token;
-    size_t i;
     int r = vr_cli_api(cli, &api, err);
 
     if (r >= 0)
         r = vr_api_list(api, "/api/v1/tokens/", NULL, &list, err);
-    if (r < 0)
-        return r;
-    if (cli->out.format == VR_OUT_JSON || cli->out.format == VR_OUT_YAML)
-        return vr_out_value(&cli->out, list, err);
-    json_array_foreach (list, i, token) {
-        for (size_t f = 0; f < VR_COUNT(fields); f++) {
-            vr_auto_free char *cell = vr_cli_noun_cell(token, fields[f]);
-
-            vr_table_add(table, cell);
-        }
-    }
-    return vr_table_show(table, &cli->out, err);
+    return r < 0 ? r : vr_list_show(&cli->out, list, &view, err);
 }
 
 static int run_token_rm(struct vr_cli *cli, const void *opts, int argc, char **argv,
@@ -295,6 +350,7 @@ static const struct vr_command token_verbs[] = {
     {.name = "create add",
      .args = "NAME",
      .summary = "Make a token for a program, shown once",
+     VR_COMMAND_OPTS(token_opts, struct values),
      .min_args = 1,
      .max_args = 1,
      .run = run_token_create},

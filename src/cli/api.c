@@ -179,12 +179,16 @@ static int call_server(struct vr_api *api, const struct vr_api_request *q,
     vr_auto_free char *url = vr_api_address(api, q->path);
     vr_auto_free char *text = q->body ? vr_json_dump(q->body) : NULL;
     vr_auto_free char *key = NULL, *match = NULL, *random = NULL;
-    const char *headers[5] = {"Content-Type: application/json", "Accept: application/json"};
+    const char *headers[5] = {q->raw ? "Content-Type: application/octet-stream"
+                                     : "Content-Type: application/json",
+                              "Accept: application/json"};
     struct vr_http_call call = {.method = q->method,
                                 .url = url,
                                 .headers = headers,
-                                .body = text,
-                                .body_bytes = text ? strlen(text) : 0,
+                                .body = q->raw ? q->raw : text,
+                                .body_bytes = q->raw ? q->raw_bytes
+                                              : text ? strlen(text)
+                                                     : 0,
                                 .follow = vr_streq(q->method, "GET")};
     size_t n = 2;
     int r;

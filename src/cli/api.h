@@ -68,6 +68,8 @@ struct vr_api_request {
     const char *method;
     const char *path;
     const json_t *body; /* may be NULL */
+    const void *raw;    /* bytes instead of `body`; may be NULL */
+    size_t raw_bytes;
     int64_t if_version; /* > 0: If-Match, so that an object of another version is not changed */
     int *out_status;    /* of the answer, also of a refusal; may be NULL */
 };

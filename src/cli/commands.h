@@ -12,6 +12,10 @@ extern const struct vr_command vr_rollout_commands[];  /* rollout */
 extern const struct vr_command vr_proc_commands[];     /* ps, proc */
 extern const struct vr_command vr_log_commands[];      /* logs, events */
 extern const struct vr_command vr_build_commands[];    /* build, rebuild-all */
+extern const struct vr_command vr_stack_commands[];    /* more of stack and image */
+extern const struct vr_command vr_host_commands[];     /* more of host and squad */
+extern const struct vr_command vr_testrun_commands[];  /* testrun, uptests */
+extern const struct vr_command vr_user_commands[];     /* more of user; profile */
 extern const struct vr_command vr_old_commands[];      /* list-swarms, procs, compare-releases */
 extern const struct vr_command vr_complete_commands[]; /* completion, and the table of commands */
 extern const struct vr_command vr_help_commands[];     /* help, version */

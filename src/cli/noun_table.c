@@ -158,13 +158,14 @@ static const struct vr_field stack_fields[] = {
 static const struct vr_column stack_columns[] = {
     {"NAME", "name"},
     {"DESCRIPTION", "desc"},
-    {"BASE IMAGE", "base_image_url"},
+    {"ACTIVE IMAGE", "active_image"},
+    {"BASE IMAGE", "base_image_url", true},
     {"SCRIPT", "provisioning_script", true},
 };
 
 static const struct vr_column image_columns[] = {
     {"NAME", "name"},       {"STACK", "stack"},        {"ACTIVE", "active"},
-    {"FILE", "file", true}, {"MD5", "file_md5", true},
+    {"FILE", "file", true}, {"MD5", "file_md5", true}, {"CREATED", "created"},
 };
 
 static const struct vr_field dashboard_fields[] = {
@@ -194,11 +195,11 @@ const struct vr_cli_noun vr_cli_nouns[] = {
      "repo_url", FIELDS(buildpack_fields), COLUMNS(buildpack_columns)},
     {"stack", "Stacks: what procs find around them", "/api/v1/stacks/", "name", "name", "name",
      FIELDS(stack_fields), COLUMNS(stack_columns)},
-    {"image", "Images: what stacks were built into", "/api/v1/images/", "name", "name", NULL,
+    {"image", "Images: what stacks were built into", "/api/v1/images/", "id", "name", NULL,
      COLUMNS(image_columns)},
     {"squad", "Squads: groups of hosts", "/api/v1/squads/", "name", "name", "name",
      FIELDS(squad_fields), COLUMNS(squad_columns)},
-    {"host", "Hosts: machines with an agent", "/api/v1/hosts/", "name", "name", NULL,
+    {"host", "Hosts: machines with an agent", "/api/v1/hosts/", "name", "name", "name",
      FIELDS(host_fields), COLUMNS(host_columns)},
     {"build", NULL, "/api/v1/builds/", "id", "id", NULL, COLUMNS(build_columns)},
     {"release", "Releases: builds with their configuration", "/api/v1/releases/", "id", "id", NULL,

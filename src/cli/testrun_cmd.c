@@ -1,0 +1,147 @@
+/* SPDX-License-Identifier: MIT */
+/* vr testrun list|show, vr uptests. */
+#include "cli/api.h"
+#include "cli/cli.h"
+#include "cli/commands.h"
+#include "cli/exit.h"
+#include "cli/list_view.h"
+#include "cli/noun.h"
+#include "core/str.h"
+#include "fmt/json.h"
+
+#include <string.h>
+
+#define LATEST "/api/v1/testruns/latest/?format=json&limit=9999"
+
+/* What failed, or what did not: the results of a run that have this value. */
+static json_t *results_of(const json_t *run, bool passed)
+{
+    json_t *list = json_array(), *result;
+    size_t i;
+
+    json_array_foreach (json_object_get(run, "testresults"), i, result) {
+        if (json_is_true(json_object_get(result, "passed")) == passed)
+            json_array_append(list, result);
+    }
+    return list;
+}
+
+/* As the original printed it, and scripts read it: nothing if all is well. */
+static int print_failures(const json_t *failures, struct vr_err *err)
+{
+    vr_auto_buf struct vr_buf text = VR_BUF(VR_OUT_BYTES);
+    const json_t *result;
+    size_t i;
+
+    json_array_foreach (failures, i, result) {
+        vr_auto_free char *name = vr_cli_noun_cell(result, "procname");
+        const char *results = json_string_value(json_object_get(result, "results"));
+
+        vr_buf_addf(&text, "%s failed:\n%s\n", name, results ? results : "");
+    }
+    return vr_out_flush(&text, err);
+}
+
+static int run_uptests(struct vr_cli *cli, const void *opts, int argc, char **argv,
+                       struct vr_err *err)
+{
+    vr_auto_json json_t *run = NULL, *failures = NULL;
+    struct vr_api *api;
+    int r = vr_cli_api(cli, &api, err);
+
+    if (r >= 0)
+        r = vr_api_get(api, LATEST, &run, err);
+    if (r == -VR_NOT_FOUND)
+        return vr_fail(err, VR_NOT_FOUND, "no test run has ended yet");
+    if (r < 0)
+        return r;
+    if (vr_out_is_data(&cli->out))
+        return vr_out_value(&cli->out, run, err);
+    failures = results_of(run, false);
+    return print_failures(failures, err);
+}
+
+static int run_list(struct vr_cli *cli, const void *opts, int argc, char **argv, struct vr_err *err)
+{
+    static const struct vr_column columns[] = {
+        {"ID", "id"},         {"START", "start"},   {"END", "end"},
+        {"PASSED", "passed"}, {"FAILED", "failed"}, {"PROCS", "procs"},
+    };
+    static const struct vr_list_view view = {columns, VR_COUNT(columns), "id",
+                                             "No test run was made yet."};
+    vr_auto_json json_t *page = NULL, *list = NULL;
+    struct vr_api *api;
+    json_t *run, *objects;
+    size_t i;
+    int r = vr_cli_api(cli, &api, err);
+
+    if (r >= 0)
+        r = vr_api_get(api, "/api/v1/testruns/?limit=20", &page, err);
+    if (r >= 0)
+        r = vr_json_get_array(page, "objects", &objects, err);
+    if (r < 0)
+        return r;
+    if (vr_out_is_data(&cli->out))
+        return vr_out_value(&cli->out, objects, err);
+    list = json_array();
+    json_array_foreach (objects, i, run) {
+        vr_auto_json json_t *passed = results_of(run, true), *failed = results_of(run, false);
+        json_t *row = json_copy(run);
+
+        vr_json_set(row, "passed", json_integer((json_int_t)json_array_size(passed)));
+        vr_json_set(row, "failed", json_integer((json_int_t)json_array_size(failed)));
+        vr_json_set(row, "procs",
+                    json_integer((json_int_t)json_array_size(json_object_get(run, "testresults"))));
+        vr_json_push(list, row);
+    }
+    return vr_list_show(&cli->out, list, &view, err);
+}
+
+static int run_show(struct vr_cli *cli, const void *opts, int argc, char **argv, struct vr_err *err)
+{
+    static const struct vr_column columns[] = {
+        {"PASSED", "passed"},
+        {"HOST", "hostname"},
+        {"PROC", "procname"},
+        {"TESTS", "testcount"},
+    };
+    static const struct vr_list_view view = {columns, VR_COUNT(columns), "procname",
+                                             "It tested no proc."};
+    vr_auto_json json_t *run = NULL, *failures = NULL;
+    vr_auto_free char *path = vr_strf("/api/v1/testruns/%s/", argv[0]);
+    struct vr_api *api;
+    int r = vr_cli_api(cli, &api, err);
+
+    if (!vr_str_is_made_of(argv[0], "0123456789", 1, 18) && !vr_streq(argv[0], "latest"))
+        return vr_fail(err, VR_INVALID, "'%s' is no number of a test run, nor 'latest'", argv[0]);
+    if (r >= 0)
+        r = vr_api_get(api, path, &run, err);
+    if (r == -VR_NOT_FOUND)
+        return vr_fail(err, VR_NOT_FOUND, "there is no test run %s", argv[0]);
+    if (r < 0)
+        return r;
+    if (vr_out_is_data(&cli->out))
+        return vr_out_value(&cli->out, run, err);
+    r = vr_list_show(&cli->out, json_object_get(run, "testresults"), &view, err);
+    failures = results_of(run, false);
+    return r < 0 || vr_out_is_names(&cli->out) ? r : print_failures(failures, err);
+}
+
+static const struct vr_command verbs[] = {
+    {.name = "list ls", .summary = "List the newest test runs", .run = run_list},
+    {.name = "show",
+     .args = "ID",
+     .summary = "Show what a test run found; 'latest' is the last one that ended",
+     .min_args = 1,
+     .max_args = 1,
+     .run = run_show},
+    {NULL},
+};
+
+const struct vr_command vr_testrun_commands[] = {
+    {.name = "uptests",
+     .summary = "Print what failed in the latest test run; nothing if all passed",
+     .run = run_uptests},
+    {.name = "testrun", .summary = "Test runs: list, show", .subs = verbs},
+    {NULL},
+};
