@@ -11,6 +11,7 @@
 #include "fmt/json.h"
 #include "model/merge.h"
 #include "model/name.h"
+#include "model/secret.h"
 #include "store/app.h"
 #include "store/build.h"
 #include "store/buildpack.h"
@@ -53,13 +54,22 @@ static int add_buildpacks(struct vr_tx *tx, const struct vr_app_row *app, json_t
     return r;
 }
 
+/* A plain dict and the secrets beside it as one layer of the merge. Given. */
+static json_t *layer(const char *plain_json, const char *secret_json)
+{
+    vr_auto_json json_t *plain = parsed(plain_json);
+    vr_auto_json json_t *entries = parsed(secret_json);
+
+    return vr_secret_layer(plain, entries);
+}
+
 /* Config and environment of the swarm and its ingredients, in the contract's order. */
 static int merge(struct vr_tx *tx, const struct vr_swarm_row *swarm, json_t **out_config,
                  json_t **out_env, struct vr_err *err)
 {
     VR_ROWS(ingredient) rows = {0};
-    vr_auto_json json_t *own_config = parsed(swarm->config_json);
-    vr_auto_json json_t *own_env = parsed(swarm->env_json);
+    vr_auto_json json_t *own_config = layer(swarm->config_json, swarm->secret_config_json);
+    vr_auto_json json_t *own_env = layer(swarm->env_json, swarm->secret_env_json);
     vr_auto_json json_t *held = json_array(); /* owns what `list` borrows */
     vr_auto_free struct vr_merge_ingredient *list = NULL;
     int r = vr_store_ingredient_list_of_swarm(tx, swarm->id, &rows, err);
@@ -68,9 +78,12 @@ static int merge(struct vr_tx *tx, const struct vr_swarm_row *swarm, json_t **ou
         return r;
     list = vr_alloc_array(rows.n, sizeof(*list));
     for (size_t i = 0; i < rows.n; i++) {
-        list[i] = (struct vr_merge_ingredient){.name = rows.v[i].name,
-                                               .config = parsed(rows.v[i].config_json),
-                                               .env = parsed(rows.v[i].env_json)};
+        const struct vr_ingredient_row *row = &rows.v[i];
+
+        list[i] =
+            (struct vr_merge_ingredient){.name = row->name,
+                                         .config = layer(row->config_json, row->secret_config_json),
+                                         .env = layer(row->env_json, row->secret_env_json)};
         vr_json_push(held, (json_t *)list[i].config);
         vr_json_push(held, (json_t *)list[i].env);
     }
@@ -121,6 +134,8 @@ int vr_dispatch_refresh_merged(struct vr_tx *tx, int64_t swarm_id, struct vr_err
     VR_ROW(swarm) swarm = {0};
     vr_auto_json json_t *config = NULL;
     vr_auto_json json_t *env = NULL;
+    vr_auto_json json_t *shown_config = NULL;
+    vr_auto_json json_t *shown_env = NULL;
     vr_auto_free char *config_text = NULL;
     vr_auto_free char *env_text = NULL;
     int r = vr_store_swarm_find_id(tx, swarm_id, &swarm, err);
@@ -129,8 +144,10 @@ int vr_dispatch_refresh_merged(struct vr_tx *tx, int64_t swarm_id, struct vr_err
         r = merge(tx, &swarm, &config, &env, err);
     if (r < 0)
         return r;
-    config_text = vr_json_dump_sorted(config);
-    env_text = vr_json_dump_sorted(env);
+    shown_config = vr_secret_masked(config);
+    shown_env = vr_secret_masked(env);
+    config_text = vr_json_dump_sorted(shown_config);
+    env_text = vr_json_dump_sorted(shown_env);
     return vr_store_swarm_set_merged(tx, swarm_id, config_text, env_text, err);
 }
 

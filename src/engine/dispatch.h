@@ -33,7 +33,7 @@ int vr_dispatch(struct vr_tx *tx, const struct vr_dispatch_spec *spec, char **ou
 VR_MUST_USE
 int vr_dispatch_wish(struct vr_tx *tx, int64_t swarm_id, json_t **out, struct vr_err *err);
 
-/** Merge a swarm's ingredients and its own config and env anew; store them for display. */
+/** Merge a swarm's ingredients and its own config and env anew; store them masked, for display. */
 VR_MUST_USE
 int vr_dispatch_refresh_merged(struct vr_tx *tx, int64_t swarm_id, struct vr_err *err);
 

@@ -17,6 +17,7 @@
 #include "store/buildpack.h"
 #include "store/event.h"
 #include "store/release.h"
+#include "store/secret.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -447,6 +448,19 @@ static const char *find_missing(const json_t *result)
     return json_is_object(json_object_get(result, "procfile")) ? NULL : "procfile";
 }
 
+/* What is wrong with a build's result; NULL: nothing. Given. */
+static char *find_fault(const json_t *result)
+{
+    const char *missing = find_missing(result);
+
+    if (missing)
+        return vr_strf("the builder's result has no '%s'", missing);
+    /* It would become the value of somebody's secret, in the environment of this app. */
+    if (vr_secret_is_mentioned(json_object_get(result, "config_vars")))
+        return vr_strdup("the build's environment has a key '" VR_SECRET_KEY "'");
+    return NULL;
+}
+
 static void fill_build(const struct vr_build_row *build, const char *app, const json_t *result,
                        struct vr_build_row *row)
 {
@@ -473,16 +487,14 @@ static int succeed(struct vr_tx *tx, struct vr_build_row *build, const struct vr
                    struct vr_wall now, struct vr_err *err)
 {
     vr_auto_json json_t *result = parsed(job->result_json);
-    const char *missing = find_missing(result);
+    vr_auto_free char *fault = find_fault(result);
     VR_ROW(app) app = {0};
     VR_ROW(build) row = {.id = build->id};
     char message[128];
     int r;
 
-    if (missing) {
-        snprintf(message, sizeof(message), "the builder's result has no '%s'", missing);
-        return fail(tx, build, message, now, err);
-    }
+    if (fault)
+        return fail(tx, build, fault, now, err);
     r = vr_store_app_find_id(tx, build->app_id, &app, err);
     if (r < 0)
         return r;
@@ -634,11 +646,6 @@ static int refuse_proc(struct vr_tx *tx, const struct vr_snapshot *snap, const j
     return vr_store_rollout_set_cause(tx, snap->active->id, &cause, err);
 }
 
-static char *yaml_or_empty(const json_t *object)
-{
-    return json_object_size(object) ? vr_yaml_dump(object) : vr_strdup("");
-}
-
 /* The eight digits that are shown, the next eight if another content has them already. */
 static int choose_hash(struct vr_tx *tx, const struct vr_release_content *content,
                        const char *content_sha256, char out[VR_RELEASE_HASH_DIGITS + 1],
@@ -664,10 +671,10 @@ static int take_release(struct vr_tx *tx, const struct vr_snapshot *snap, const 
 {
     const json_t *config = json_object_get(wish, "config");
     const json_t *volumes = json_object_get(wish, "volumes");
+    vr_auto_json json_t *hashed_config = NULL;
+    vr_auto_json json_t *hashed_env = NULL;
     struct vr_release_content content = {
         .build_hash = snap->build.hash,
-        .config = config,
-        .env = env,
         .volumes = volumes,
         .run_as = text_of(wish, "run_as"),
         .mem_limit = json_string_value(json_object_get(wish, "mem_limit")),
@@ -676,16 +683,22 @@ static int take_release(struct vr_tx *tx, const struct vr_snapshot *snap, const 
     char sha256[VR_SHA256_HEX], hash[VR_RELEASE_HASH_DIGITS + 1];
     VR_ROW(release) row = {.build_id = snap->build.id, .created_us = snap->plan.now.us};
     bool made;
-    int r;
+    int r = vr_store_secret_hashed(tx, config, &hashed_config, err);
 
+    if (r == 0)
+        r = vr_store_secret_hashed(tx, env, &hashed_env, err);
+    if (r < 0)
+        return r;
+    content.config = hashed_config;
+    content.env = hashed_env;
     vr_hashes_release_content(&content, sha256);
     r = choose_hash(tx, &content, sha256, hash, err);
     if (r < 0)
         return r;
     row.config_json = vr_json_dump_sorted(config);
-    row.config_yaml = yaml_or_empty(config);
+    row.config_yaml = vr_secret_masked_yaml(config);
     row.env_json = vr_json_dump_sorted(env);
-    row.env_yaml = yaml_or_empty(env);
+    row.env_yaml = vr_secret_masked_yaml(env);
     row.volumes_json = json_array_size(volumes) ? vr_json_dump(volumes) : vr_strdup("[]");
     row.run_as = vr_strdup(content.run_as);
     row.mem_limit = vr_strdup(content.mem_limit);

@@ -4,10 +4,12 @@
 /*
  * Written straight from the rows: a document is made for every change that a host must know, and
  * most of it is text that the database holds in its final form. Only the policy is put together
- * here, since rows keep no more than what differs from the defaults.
+ * here, since rows keep no more than what differs from the defaults, and so are the documents of
+ * a release that hold secrets: this is the one place where their values leave the database.
  */
 #include "model/policy.h"
 #include "store/host.h"
+#include "store/secret.h"
 #include "store/shape.h"
 
 #define DESIRED_BYTES  (8u << 20) /* as the agent accepts */
@@ -93,6 +95,70 @@ static void add_env_expand(struct vr_buf *out, struct vr_str newer)
     vr_shape_quote(out, vr_str(value ? value : "none"));
 }
 
+/* ------------------------------------------------------------------ secrets */
+
+#define SECRETIVE                                                                                  \
+    "SELECT r.env_json, r.config_json FROM releases r WHERE r.id IN (SELECT p.release_id"          \
+    " FROM procs p WHERE p.host_id = $1 AND " VR_PROC_LIVE(                                        \
+        "p") ")"                                                                                   \
+             " AND (r.env_json LIKE $2 OR r.config_json LIKE $2)"
+
+static json_t *parse_dict(struct vr_str text)
+{
+    json_t *dict = NULL;
+
+    return vr_json_parse(text, VR_JSON_BYTES, &dict, NULL) == 0 ? dict : json_object();
+}
+
+/* What the releases of a host's procs refer to. */
+static int load_secrets(struct vr_tx *tx, int64_t host_id, struct vr_secrets **out,
+                        struct vr_err *err)
+{
+    VR_OWNED(vr_db_rows_free) struct vr_db_rows *rows = NULL;
+    vr_auto_json json_t *dicts = json_array();
+    vr_auto_free json_t **list = NULL;
+    int r =
+        vr_db_query(tx->db, &rows, err, SECRETIVE, VR_I(host_id), VR_T("%\"" VR_SECRET_KEY "\"%"));
+
+    while (r >= 0 && (r = vr_db_next(rows, err)) > 0) {
+        vr_json_push(dicts, parse_dict(vr_db_str(rows, 0)));
+        vr_json_push(dicts, parse_dict(vr_db_str(rows, 1)));
+    }
+    if (r < 0)
+        return r;
+    list = vr_alloc_array(json_array_size(dicts) + 1, sizeof(*list));
+    for (size_t i = 0; i < json_array_size(dicts); i++)
+        list[i] = json_array_get(dicts, i);
+    return vr_secrets_load(tx, list, json_array_size(dicts), out, err);
+}
+
+/* A document of a release with the plain values; most have none and are written as they are. */
+static int add_dict(struct vr_buf *out, const char *name, struct vr_db_rows *rows, int column,
+                    const struct vr_secrets *secrets, struct vr_err *err)
+{
+    vr_auto_json json_t *dict = NULL;
+    vr_auto_json json_t *plain = NULL;
+    const char *text = vr_db_text(rows, column);
+    char *written;
+    int r;
+
+    if (!text || !strstr(text, "\"" VR_SECRET_KEY "\"")) {
+        add_json(out, name, rows, column);
+        return 0;
+    }
+    dict = parse_dict(vr_str(text));
+    r = vr_secrets_resolve(secrets, dict, &plain, err);
+    if (r < 0)
+        return vr_fail_in(err, r, "%s of release %s", name, vr_db_text(rows, 8));
+    written = vr_json_dump_sorted(plain);
+    add_member(out, name);
+    vr_buf_add(out, written);
+    vr_keyring_wipe(written);
+    return 0;
+}
+
+/* ------------------------------------------------------------------ procs */
+
 #define PROCS                                                                                      \
     "SELECT p.id, p.epoch, p.desired, p.name, a.name, b.tag, p.config_name, p.proc_name, r.hash,"  \
     " coalesce(p.swarm_id, 0), p.rollout_id, h.name, h.address, p.port, b.file_sha256,"            \
@@ -103,10 +169,12 @@ static void add_env_expand(struct vr_buf *out, struct vr_str newer)
     " JOIN releases r ON r.id = p.release_id JOIN builds b ON b.id = r.build_id"                   \
     " JOIN apps a ON a.id = b.app_id WHERE p.host_id = $1 AND " VR_PROC_LIVE("p") " ORDER BY p.id"
 
-static void add_proc(struct vr_buf *out, struct vr_db_rows *rows)
+static int add_proc(struct vr_buf *out, struct vr_db_rows *rows, const struct vr_secrets *secrets,
+                    struct vr_err *err)
 {
     static const char *const names[] = {"desired",     "name",      "app", "version",
                                         "config_name", "proc_name", "hash"};
+    int r;
 
     vr_buf_addc(out, '{');
     add_int(out, "id", vr_db_i64(rows, 0));
@@ -123,8 +191,9 @@ static void add_proc(struct vr_buf *out, struct vr_db_rows *rows)
     add_int(out, "bytes", vr_db_i64(rows, 15));
     vr_buf_add(out, "},\"image\":null");
     add_text(out, "cmd", rows, 16);
-    add_json(out, "env", rows, 17);
-    add_json(out, "settings", rows, 18);
+    r = add_dict(out, "env", rows, 17, secrets, err);
+    if (r == 0)
+        r = add_dict(out, "settings", rows, 18, secrets, err);
     add_env_expand(out, vr_db_str(rows, 19));
     add_text(out, "run_as", rows, 20);
     add_bytes(out, "mem_limit", vr_db_text(rows, 21));
@@ -134,6 +203,7 @@ static void add_proc(struct vr_buf *out, struct vr_db_rows *rows)
     add_int(out, "test_n", vr_db_i64(rows, 26));
     add_int(out, "restart_n", vr_db_i64(rows, 27));
     vr_buf_addf(out, ",\"force\":%s}", vr_db_bool(rows, 28) ? "true" : "false");
+    return r;
 }
 
 #define JOBS                                                                                       \
@@ -185,10 +255,23 @@ static int add_array(struct vr_db_rows *rows, const char *name,
 
 static int add_procs(struct vr_tx *tx, int64_t host_id, struct vr_buf *out, struct vr_err *err)
 {
+    VR_OWNED(vr_secrets_free) struct vr_secrets *secrets = NULL;
     VR_OWNED(vr_db_rows_free) struct vr_db_rows *rows = NULL;
-    int r = vr_db_query(tx->db, &rows, err, PROCS, VR_I(host_id));
+    const char *comma = "";
+    int r = load_secrets(tx, host_id, &secrets, err);
 
-    return r < 0 ? r : add_array(rows, "procs", add_proc, out, err);
+    if (r == 0)
+        r = vr_db_query(tx->db, &rows, err, PROCS, VR_I(host_id));
+    if (r < 0)
+        return r;
+    vr_buf_add(out, ",\"procs\":[");
+    while (r >= 0 && (r = vr_db_next(rows, err)) > 0) {
+        vr_buf_add(out, comma);
+        r = add_proc(out, rows, secrets, err);
+        comma = ",";
+    }
+    vr_buf_addc(out, ']');
+    return r;
 }
 
 static int add_jobs(struct vr_tx *tx, int64_t host_id, struct vr_buf *out, struct vr_err *err)

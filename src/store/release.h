@@ -8,8 +8,8 @@
 struct vr_release_row {
     int64_t id;
     int64_t build_id;
-    char *config_yaml;
-    char *config_json;
+    char *config_yaml; /* secrets masked */
+    char *config_json; /* secrets as references (model/secret.h) */
     char *env_yaml;
     char *env_json;
     char *volumes_json;

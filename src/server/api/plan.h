@@ -18,7 +18,8 @@ int vr_plan_document(struct vr_tx *tx, const struct vr_swarm_row *before, const 
 
 /**
  * The lines by which the YAML of two dicts differs, by key: every line of a key's old value behind
- * "- ", of its new one behind "+ ". Keys in byte order. NULL and null are {}. Given.
+ * "- ", of its new one behind "+ ". Secrets are masked; one that has another value gives one line,
+ * "~ KEY: secret, changed". Keys in byte order. NULL and null are {}. Given.
  */
 json_t *vr_plan_diff(const json_t *from, const json_t *to);
 

@@ -2,7 +2,7 @@
 /* The difference of two dicts as lines of YAML. */
 #include "server/api/plan.h"
 
-#include "fmt/yaml.h"
+#include "model/secret.h"
 
 #include <string.h>
 
@@ -16,11 +16,11 @@ static void push_line(json_t *lines, const char *text)
         vr_json_push(lines, json_string("… and more"));
 }
 
-/* A key with its value, every line of it marked. */
+/* A key with its value, every line of it marked; of a secret only its mask is there to be seen. */
 static void add_pair(json_t *lines, char mark, const char *key, json_t *value)
 {
     vr_auto_json json_t *pair = json_pack("{s:O}", key, value);
-    vr_auto_free char *text = vr_yaml_dump(pair);
+    vr_auto_free char *text = vr_secret_masked_yaml(pair);
 
     for (const char *line = text; *line;) {
         size_t n = strcspn(line, "\n");
@@ -68,6 +68,12 @@ json_t *vr_plan_diff(const json_t *from, const json_t *to)
 
         if (old && new &&json_equal(old, new))
             continue;
+        if (vr_secret_id(old) && vr_secret_id(new)) {
+            vr_auto_free char *line = vr_strf("~ %s: secret, changed", keys[i]);
+
+            push_line(lines, line);
+            continue;
+        }
         if (old)
             add_pair(lines, '-', keys[i], old);
         if (new)

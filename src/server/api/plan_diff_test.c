@@ -58,3 +58,14 @@ TEST(plan_diff__type_changes__is_a_difference)
 
     CHECK_STR(text, "- a: 1|+ a: '1'|");
 }
+
+TEST(plan_diff__a_secret__is_never_shown)
+{
+    vr_auto_free char *changed = diff("{\"a\": {\"$secret\": 1}}", "{\"a\": {\"$secret\": 2}}");
+    vr_auto_free char *same = diff("{\"a\": {\"$secret\": 1}}", "{\"a\": {\"$secret\": 1}}");
+    vr_auto_free char *hidden = diff("{\"a\": \"x\"}", "{\"a\": {\"$secret\": 1}}");
+
+    CHECK_STR(changed, "~ a: secret, changed|");
+    CHECK_STR(same, "");
+    CHECK_STR(hidden, "- a: x|+ a: \"••••••••\"|");
+}
