@@ -13,6 +13,7 @@
 #include "store/event.h"
 #include "store/release.h"
 #include "store/report.h"
+#include "store/secret.h"
 #include "store/squad.h"
 
 #include <inttypes.h>
@@ -311,10 +312,12 @@ static inline bool world_run(struct world *w, int64_t secs)
 static inline bool world_init(struct world *w)
 {
     vr_auto_free char *url = vr_strf("sqlite:%s/store.db", vr_tap_dir());
+    vr_auto_free char *keys = vr_strf("%s/secret-keys", vr_tap_dir());
 
     *w = (struct world){.now = {WORLD_START_US}};
     w->started.us = w->now.us - 60 * VR_US_PER_S;
     if (vr_store_open(url, NULL, &w->store, &w->err) < 0 ||
+        vr_store_open_keyring(w->store, keys, w->now, &w->err) < 0 ||
         vr_store_begin(w->store, VR_DB_WRITE, &w->tx, &w->err) < 0 || world_fill(w) < 0) {
         fprintf(stderr, "# %s\n", w->err.msg);
         return false;

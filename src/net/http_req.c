@@ -140,6 +140,12 @@ struct vr_str vr_http_req_body(const struct vr_http_req *req)
     return (struct vr_str){vr_buf_text(&req->body), req->body.len};
 }
 
+void vr_http_req_wipe_body(struct vr_http_req *req)
+{
+    if (req->body.p)
+        explicit_bzero(req->body.p, req->body.len);
+}
+
 uint64_t vr_http_req_body_bytes(const struct vr_http_req *req)
 {
     return req->body_bytes;

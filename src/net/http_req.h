@@ -40,6 +40,8 @@ const char *vr_http_req_header(const struct vr_http_req *req, const char *name);
 
 /** The buffered body, NUL-terminated behind its n bytes; "" before handle() and for a sink. */
 struct vr_str vr_http_req_body(const struct vr_http_req *req);
+/** Overwrite it: it held a secret. What was parsed of it stays. */
+void vr_http_req_wipe_body(struct vr_http_req *req);
 
 /** Bytes of body that arrived, into a buffer or a sink. */
 uint64_t vr_http_req_body_bytes(const struct vr_http_req *req);

@@ -17,6 +17,7 @@
 #include "store/balancer.h"
 #include "store/buildpack.h"
 #include "store/host.h"
+#include "store/secret.h"
 #include "store/settings.h"
 #include "store/user.h"
 #include "sys/fs.h"
@@ -33,6 +34,7 @@
 #define SERVER_THREADS       4
 #define PEM_BYTES            (1 << 20)
 #define JOIN_TOKEN_BYTES     4096
+#define SECRET_KEYS          "secret-keys" /* in the data dir */
 #define FIRST_PASSWORD_BYTES 9
 
 int vr_server_commit(struct vr_server *server, struct vr_tx *tx, struct vr_err *err)
@@ -298,6 +300,13 @@ static int listen_http(struct vr_server *server, struct vr_err *err)
     return vr_http_server_start(&spec, &server->http, err);
 }
 
+static int open_keyring(struct vr_server *server, struct vr_err *err)
+{
+    vr_auto_free char *path = vr_strf("%s/" SECRET_KEYS, server->config.data_dir);
+
+    return vr_store_open_keyring(server->store, path, vr_wall_now(), err);
+}
+
 static int set_up(struct vr_server *server, struct vr_err *err)
 {
     struct vr_port_range ports;
@@ -311,6 +320,8 @@ static int set_up(struct vr_server *server, struct vr_err *err)
     r = vr_fs_mkdir_p(server->config.data_dir, 0700, err);
     if (r == 0)
         r = vr_store_open(server->config.database, NULL, &server->store, err);
+    if (r == 0)
+        r = open_keyring(server, err);
     if (r == 0)
         r = vr_port_range_parse(server->config.port_range, &ports, err);
     if (r == 0)

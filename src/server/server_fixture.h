@@ -13,6 +13,7 @@
 #include "server/hub.h"
 #include "server/route.h"
 #include "server/server.h"
+#include "store/secret.h"
 #include "store/user.h"
 
 #include <stdio.h>
@@ -82,6 +83,7 @@ static inline bool rig_start(struct rig *r)
 {
     vr_auto_free char *url = vr_strf("sqlite:%s/store.db", vr_tap_dir());
     vr_auto_free char *blobs = vr_strf("%s/blobs", vr_tap_dir());
+    vr_auto_free char *keys = vr_strf("%s/secret-keys", vr_tap_dir());
     struct vr_http_server_spec spec = {.address = "127.0.0.1",
                                        .threads = 8,
                                        .begin = rig_begin,
@@ -95,6 +97,8 @@ static inline bool rig_start(struct rig *r)
     r->server.join_token = (char *)RIG_JOIN_TOKEN;
     vr_log_init(&r->server.log, NULL, "part", "test");
     s = vr_store_open(url, NULL, &r->server.store, &r->err);
+    if (s == 0)
+        s = vr_store_open_keyring(r->server.store, keys, vr_wall_now(), &r->err);
     if (s == 0)
         s = vr_blobs_open(blobs, &r->server.blobs, &r->err);
     if (s == 0) {

@@ -10,7 +10,7 @@
 struct vr_idempotency_row {
     int64_t user_id;
     char *key;
-    char *request_sha256; /* of method, path and body: the same key for another request is wrong */
+    char *request_sha256; /* keyed sum of path and body: the same key for another one is wrong */
     int64_t status;
     char *location;
     char *body;

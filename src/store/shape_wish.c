@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Shapes of what users write: apps, buildpacks, ingredients, squads, balancers, swarms, users. */
 #include "model/policy.h"
+#include "model/secret.h"
 #include "store/shape.h"
 
 #define TABLES(f, g)                                                                               \
@@ -77,11 +78,41 @@ static const struct vr_shape swarm_uris = {
     .field_count = VR_COUNT(swarm_uri_fields),
 };
 
+/* Entries of secrets: who set which when. What they refer to is nobody's business. */
+static void write_entries(struct vr_buf *out, struct vr_str text)
+{
+    vr_auto_json json_t *entries = NULL;
+    vr_auto_free char *shown = NULL;
+    const char *name;
+    json_t *entry;
+
+    if (text.n <= 2 || vr_json_parse(text, VR_JSON_BYTES, &entries, NULL) < 0) {
+        vr_buf_add(out, "{}");
+        return;
+    }
+    json_object_foreach (entries, name, entry)
+        json_object_del(entry, VR_SECRET_KEY);
+    shown = vr_json_dump_sorted(entries);
+    vr_buf_add(out, shown);
+}
+
+/* Columns: those of the config, those of the environment. */
+static void write_secrets(struct vr_buf *out, struct vr_db_rows *rows, int column,
+                          struct vr_wall now)
+{
+    vr_buf_add(out, "{\"config\":");
+    write_entries(out, vr_db_str(rows, column));
+    vr_buf_add(out, ",\"env\":");
+    write_entries(out, vr_db_str(rows, column + 1));
+    vr_buf_addc(out, '}');
+}
+
 static const struct vr_shape_field ingredient_fields[] = {
     {"id", "i.id", vr_write_int},
     {"name", "i.name", vr_write_text},
     {"config_yaml", "i.config_yaml", vr_write_text},
     {"env_yaml", "i.env_yaml", vr_write_text},
+    {"secrets", "i.secret_config_json, i.secret_env_json", write_secrets, .columns = 2},
     {"swarms", .children = &swarm_uris, .link = "x.ingredient_id"},
     {"resource_uri", "'/api/v1/ingredients/' || i.id || '/'", vr_write_text},
     {"row_version", "i.row_version", vr_write_int},
@@ -231,6 +262,7 @@ static const struct vr_shape_field swarm_fields[] = {
     {"size", "s.size", vr_write_int},
     {"config_yaml", "s.config_yaml", vr_write_text},
     {"env_yaml", "s.env_yaml", vr_write_text},
+    {"secrets", "s.secret_config_json, s.secret_env_json", write_secrets, .columns = 2},
     {"volumes", "s.volumes_json", vr_write_list},
     {"config_ingredients", .children = &ingredient_uris, .link = "x.swarm_id"},
     {"compiled_config", "s.merged_config_json", vr_write_json},

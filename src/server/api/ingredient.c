@@ -3,6 +3,7 @@
 #include "store/ingredient.h"
 #include "engine/dispatch.h"
 #include "server/api/noun.h"
+#include "server/api/secret_field.h"
 #include "server/api/yaml_field.h"
 #include "store/swarm.h"
 
@@ -46,6 +47,17 @@ static void ingredient_preset(const struct vr_write *w, void *row)
     vr_yaml_field_empty(&ingredient->env_yaml, &ingredient->env_json);
 }
 
+static int check_secrets(struct vr_write *w, void *row, const json_t *body, struct vr_err *err)
+{
+    struct vr_ingredient_row *ingredient = row;
+
+    return vr_secret_field_read(
+        w,
+        &(struct vr_secret_field){ingredient->config_json, ingredient->env_json,
+                                  &ingredient->secret_config_json, &ingredient->secret_env_json},
+        body, err);
+}
+
 static int refresh_swarms(struct vr_write *w, const void *row, const json_t *body,
                           struct vr_err *err)
 {
@@ -74,6 +86,7 @@ static const struct vr_noun ingredient_noun = {
     .fini = ingredient_fini,
     .label = ingredient_label,
     .preset = ingredient_preset,
+    .check = check_secrets,
     .stored = refresh_swarms,
 };
 

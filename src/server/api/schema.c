@@ -30,7 +30,7 @@ static const struct {
                          "hash:s! run_as:s! mem_limit:s!? memsw_limit:s!? resource_uri:s! "
                          "app_name:s! version:s! created_utc:d!",
                          "get", "get"},
-    [VR_RES_INGREDIENTS] = {"id:i! name:s* config_yaml:s env_yaml:s swarms:l! resource_uri:s! "
+    [VR_RES_INGREDIENTS] = {"id:i! name:s* config_yaml:s env_yaml:s secrets:o swarms:l! resource_uri:s! "
                             "row_version:i!",
                             "get post", "get put patch delete"},
     [VR_RES_SQUADS] = {"id:i! name:s* hosts:l resource_uri:s! row_version:i!", "get post",
@@ -41,7 +41,7 @@ static const struct {
                       "get post", "get put patch delete"},
     [VR_RES_SWARMS] = {"id:i! resource_uri:s! app:u squad:u release:u? version:s config_name:s "
                        "proc_name:s run_as:s mem_limit:s? memsw_limit:s? pool:s? balancer:s? "
-                       "size:i config_yaml:s env_yaml:s volumes:l? config_ingredients:l "
+                       "size:i config_yaml:s env_yaml:s secrets:o volumes:l? config_ingredients:l "
                        "compiled_config:o! compiled_env:o! shortname:s! app_name:s! squad_name:s! "
                        "procs:l! procs_uri:s! policy:o paused:b current_rollout:s!? "
                        "running_version:s!? open_rollouts:l! row_version:i!",

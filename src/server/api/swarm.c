@@ -10,6 +10,8 @@
 #include "engine/dispatch.h"
 #include "model/label.h"
 #include "model/policy.h"
+#include "server/api/merged.h"
+#include "server/api/secret_field.h"
 #include "server/api/yaml_field.h"
 #include "store/app.h"
 #include "store/balancer.h"
@@ -215,9 +217,14 @@ static int check(struct vr_write *w, void *row, const json_t *body, struct vr_er
 
     if (r == 0)
         r = take_version(w, swarm, body, err);
-
     if (r == 0)
         r = read_policy(w, swarm, body, err);
+    if (r == 0)
+        r = vr_secret_field_read(w,
+                                 &(struct vr_secret_field){swarm->config_json, swarm->env_json,
+                                                           &swarm->secret_config_json,
+                                                           &swarm->secret_env_json},
+                                 body, err);
     if (r < 0)
         return r;
     w->field = "mem_limit";
@@ -376,6 +383,23 @@ static int list_procs(struct vr_call *call, struct vr_err *err)
     return r;
 }
 
+/* Where each key of its config and environment comes from. */
+static int show_merged(struct vr_call *call, struct vr_err *err)
+{
+    VR_OWNED(vr_tx_free) struct vr_tx *tx = NULL;
+    VR_ROW(swarm) swarm = {0};
+    json_t *doc = NULL;
+    int r = vr_store_begin(call->server->store, VR_DB_READ, &tx, err);
+
+    if (r == 0)
+        r = vr_swarm_find(tx, call->args[0], &swarm, err);
+    if (r == 0)
+        r = vr_merged_document(tx, &swarm, &doc, err);
+    if (r == 0)
+        vr_reply_json(call, 200, doc);
+    return r;
+}
+
 static bool has_release(const json_t *objects, const char *uri)
 {
     const json_t *object;
@@ -440,5 +464,6 @@ const struct vr_route vr_routes_swarm[] = {
     {"POST", "swarms/*/rollback", VR_ROLE_DEPLOYER, vr_swarm_rollback, VR_SCOPE_APP},
     {"GET", "swarms/*/procs", VR_ROLE_VIEWER, list_procs},
     {"GET", "swarms/*/releases", VR_ROLE_VIEWER, list_releases},
+    {"GET", "swarms/*/merged", VR_ROLE_VIEWER, show_merged},
     {NULL},
 };

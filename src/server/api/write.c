@@ -11,6 +11,7 @@
 #include "server/remote.h"
 #include "store/event.h"
 #include "store/idempotency.h"
+#include "store/keyring.h"
 #include "store/log.h"
 
 #include <inttypes.h>
@@ -30,11 +31,14 @@ static void hash_request(struct vr_write *w)
     const char *path = vr_http_req_path(w->call->req);
     const char *query = vr_http_req_query_text(w->call->req);
     struct vr_str body = vr_http_req_body(w->call->req);
+    char sha256[VR_SHA256_HEX];
 
     vr_hash_add(hash, path, strlen(path) + 1);
     vr_hash_add(hash, query, strlen(query) + 1);
     vr_hash_add(hash, body.p, body.n);
-    vr_hash_finish(hash, w->request_sha256);
+    vr_hash_finish(hash, sha256);
+    /* Keyed, since a body may hold a secret that could be guessed with the sum at hand. */
+    vr_keyring_request_sum(vr_store_keyring(w->call->server->store), sha256, w->request_sum);
 }
 
 /* Returns 1 if the answer was kept and is set now. */
@@ -54,7 +58,7 @@ static int find_kept(struct vr_write *w, struct vr_err *err)
         return 0;
     if (r < 0)
         return r;
-    if (!vr_streq(row.request_sha256, w->request_sha256))
+    if (!vr_streq(row.request_sha256, w->request_sum))
         return vr_fail(err, VR_EXISTS, "Idempotency-Key '%s' was used for another request", key);
     vr_write_answer(w, (int)row.status, *row.location ? vr_take(row.location) : NULL,
                     *row.body ? vr_take(row.body) : NULL);
@@ -66,7 +70,7 @@ static int keep(struct vr_write *w, struct vr_err *err)
     const char *key = key_of(w);
     struct vr_idempotency_row row = {.user_id = w->call->who.id,
                                      .key = (char *)key,
-                                     .request_sha256 = w->request_sha256,
+                                     .request_sha256 = w->request_sum,
                                      .status = w->status,
                                      .location = w->path,
                                      .body = w->body,

@@ -35,7 +35,7 @@ struct vr_write {
     bool is_restore; /* the body is a version: {"NAME": id} are secrets that are there already */
     bool is_secret;  /* the answer is not kept under an Idempotency-Key */
     bool is_dry;     /* everything is rolled back, whatever the status */
-    char request_sha256[VR_SHA256_HEX];
+    char request_sum[VR_HASH_SECRET_HEX]; /* keyed; of method, path and body */
 };
 
 /** Makes the change in w->tx and sets the answer. */
