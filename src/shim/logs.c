@@ -34,12 +34,51 @@ static int stream_open(struct log_stream *s, const char *name, uid_t app_uid)
     return s->fd < 0 || s->app_fd < 0 ? -1 : 0;
 }
 
+static void name_of(const struct logs *l, int64_t i, char out[PATH_MAX])
+{
+    if (i)
+        snprintf(out, PATH_MAX, "%s.%d", l->path, (int)i);
+    else
+        snprintf(out, PATH_MAX, "%s", l->path);
+}
+
+/* The place in the whole log where the file behind `path` ends, if its first record tells, and
+ * where it begins. */
+static int64_t place_of(const char *path, int64_t *out_base)
+{
+    char head[HEAD_BYTES + sizeof(LOGS_GOES_ON) + 24] = "";
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    const char *p = NULL;
+    struct stat st;
+    int64_t base = 0;
+
+    if (fd >= 0 && read(fd, head, sizeof(head) - 1) > 0)
+        p = strstr(head, LOGS_GOES_ON);
+    if (p && p < head + HEAD_BYTES)
+        for (p += strlen(LOGS_GOES_ON); *p >= '0' && *p <= '9' && base < INT64_MAX / 20; p++)
+            base = base * 10 + (*p - '0');
+    if (fd < 0 || fstat(fd, &st) < 0)
+        st.st_size = 0;
+    if (fd >= 0)
+        close(fd);
+    *out_base = base;
+    return base + st.st_size;
+}
+
 static void file_open(struct logs *l)
 {
+    char before[PATH_MAX];
+    int64_t base;
     struct stat st;
 
     l->fd = open(l->path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0640);
     l->size = l->fd >= 0 && !fstat(l->fd, &st) ? st.st_size : 0;
+    if (l->size > 0) {
+        place_of(l->path, &l->base);
+    } else if (!l->base) { /* a shim that died between renaming and opening */
+        name_of(l, 1, before);
+        l->base = place_of(before, &base);
+    }
 }
 
 int logs_open(struct logs *l, uid_t app_uid)
@@ -55,12 +94,16 @@ int logs_open(struct logs *l, uid_t app_uid)
     return 0;
 }
 
-static void name_of(const struct logs *l, int64_t i, char out[PATH_MAX])
+static size_t head(const char *stream, char out[HEAD_BYTES])
 {
-    if (i)
-        snprintf(out, PATH_MAX, "%s.%d", l->path, (int)i);
-    else
-        snprintf(out, PATH_MAX, "%s", l->path);
+    int64_t now = wall_us();
+    time_t seconds = (time_t)(now / 1000000);
+    struct tm tm;
+
+    gmtime_r(&seconds, &tm);
+    return (size_t)snprintf(out, HEAD_BYTES, "%04d-%02d-%02dT%02d:%02d:%02d.%06dZ %.3s ",
+                            tm.tm_year + 1900, tm.tm_mon + 1, tm.tm_mday, tm.tm_hour, tm.tm_min,
+                            tm.tm_sec, (int)(now % 1000000), stream);
 }
 
 /* log -> log.1 -> log.2 …; whoever follows the old file by descriptor reads on to its end. */
@@ -76,7 +119,23 @@ static void rotate(struct logs *l)
         rename(from, to);
     }
     close(l->fd);
+    l->base += l->size;
     file_open(l);
+}
+
+/* The first record of a file that is not the log's first. */
+static void begin_file(struct logs *l)
+{
+    char text[HEAD_BYTES + sizeof(LOGS_GOES_ON) + 24];
+    size_t n = head("", text) - 1; /* the stream is part of the text */
+    ssize_t r;
+
+    n += (size_t)snprintf(text + n, sizeof(text) - n, LOGS_GOES_ON "%lld\n", (long long)l->base);
+    r = write(l->fd, text, n);
+    if (r == (ssize_t)n)
+        l->size = r;
+    else if (r > 0 && ftruncate(l->fd, 0) < 0)
+        l->size = r;
 }
 
 static void count_dropped(struct logs *l, size_t lines)
@@ -100,6 +159,8 @@ static bool flush(struct logs *l)
         file_open(l);
     if (l->fd >= 0 && l->size > 0 && l->size + (int64_t)n > l->max_bytes)
         rotate(l);
+    if (l->fd >= 0 && !l->size && l->base)
+        begin_file(l);
     r = l->fd < 0 ? -1 : write(l->fd, l->batch, n);
     if (r == (ssize_t)n) {
         l->size += r;
@@ -109,18 +170,6 @@ static bool flush(struct logs *l)
         l->size += r;
     count_dropped(l, lines);
     return false;
-}
-
-static size_t head(const char *stream, char out[HEAD_BYTES])
-{
-    int64_t now = wall_us();
-    time_t seconds = (time_t)(now / 1000000);
-    struct tm tm;
-
-    gmtime_r(&seconds, &tm);
-    return (size_t)snprintf(out, HEAD_BYTES, "%04d-%02d-%02dT%02d:%02d:%02d.%06dZ %.3s ",
-                            tm.tm_year + 1900, tm.tm_mon + 1, tm.tm_mday, tm.tm_hour, tm.tm_min,
-                            tm.tm_sec, (int)(now % 1000000), stream);
 }
 
 /* Add one record to the batch. */

@@ -1,5 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* The app's output: one record a line, rotated by size, and never a reason for the app to wait. */
+/*
+ * The app's output: one record a line, rotated by size, and never a reason for the app to wait.
+ *
+ * A place in the log is a number of bytes since the proc's first one, for ever: a file that is not
+ * the first begins with a record "sys log goes on at byte N", N being the place of that record.
+ */
 #ifndef VR_SHIM_LOGS_H
 #define VR_SHIM_LOGS_H
 
@@ -9,6 +14,7 @@
 
 #define LOGS_LINE_BYTES  8192  /* a longer line becomes several records */
 #define LOGS_BATCH_BYTES 32768 /* records written at once */
+#define LOGS_GOES_ON     "sys log goes on at byte "
 
 struct log_stream {
     const char *name; /* "out", "err" */
@@ -21,7 +27,8 @@ struct log_stream {
 struct logs {
     const char *path;
     int64_t max_bytes, backups, rate_bytes;
-    int fd; /* of the file, -1 while it cannot be opened */
+    int fd;       /* of the file, -1 while it cannot be opened */
+    int64_t base; /* place of the file's first byte in the whole log */
     int64_t size;
     int64_t allowance; /* bytes that may be written now; refilled by rate_bytes a second */
     int64_t refilled_ns;

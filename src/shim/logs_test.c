@@ -118,6 +118,45 @@ TEST(logs__max_bytes_reached__rotates_and_keeps_the_backups)
     CHECK(stat("log.2", &st) == 0 && stat("log.3", &st) < 0);
 }
 
+/* The place that the first record of a file tells; -1 without one. */
+static long long told_place(const char *text)
+{
+    const char *p = strstr(text, " " LOGS_GOES_ON);
+    long long at = -1;
+
+    if (p != text + 27)
+        return -1;
+    for (at = 0, p += strlen(" " LOGS_GOES_ON); *p >= '0' && *p <= '9'; p++)
+        at = at * 10 + (*p - '0');
+    return at;
+}
+
+TEST(logs__rotated__files_tell_their_place_also_after_the_next_shim)
+{
+    struct logs l;
+    vr_auto_free char *first = NULL, *second = NULL;
+    char text[32];
+    int64_t end;
+
+    CHECK(open_logs(&l, 1000, 2, 1 << 20));
+    for (int i = 0; i < 30; i++) {
+        snprintf(text, sizeof(text), "line %d of the app\n", i);
+        say(&l, 0, text);
+    }
+    end = l.base + l.size;
+    close_logs(&l);
+    CHECK(open_logs(&l, 1000, 2, 1 << 20)); /* the next shim of the proc */
+    CHECK(l.base + l.size == end);
+    for (int i = 0; i < 30; i++)
+        say(&l, 0, "a line of some length\n");
+    first = content("log.1");
+    second = content("log");
+    CHECK(told_place(first) > 0);
+    CHECK(told_place(second) == told_place(first) + (long long)strlen(first));
+    CHECK(l.base + l.size == told_place(second) + (long long)strlen(second));
+    close_logs(&l);
+}
+
 TEST(logs__rate_exceeded__drops_counts_and_tells)
 {
     struct logs l;
