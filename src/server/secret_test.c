@@ -1,0 +1,284 @@
+/* SPDX-License-Identifier: MIT */
+/* Secrets over the API: what can be done with them, and that no answer shows one. */
+#include "server/server_fixture.h"
+
+#include "store/app.h"
+#include "store/squad.h"
+#include "sys/fs.h"
+
+#define VALUE  "hunter2-very-secret"
+#define VALUE2 "another-very-secret"
+
+static int send_json(struct rig *r, const char *method, const char *path, const char *user,
+                     const char *body)
+{
+    const char *headers[] = {"Content-Type: application/json", NULL};
+
+    return rig_call(r,
+                    (struct vr_http_call){.method = method,
+                                          .user = user,
+                                          .password = RIG_PASSWORD,
+                                          .headers = headers,
+                                          .body = body},
+                    path);
+}
+
+/* An app, a squad, an ingredient 1 with a secret, and a swarm 1 of them. */
+static bool furnish(struct rig *r)
+{
+    static const struct {
+        const char *path, *body;
+    } things[] = {
+        {"/api/v1/apps/", "{\"name\":\"shop\",\"repo_url\":\"https://example.com/shop.git\"}"},
+        {"/api/v1/squads/", "{\"name\":\"dc1\"}"},
+        {"/api/v1/ingredients/", "{\"name\":\"db\",\"env_yaml\":\"A: one\\n\","
+                                 "\"secrets\":{\"env\":{\"DB_PASSWORD\":\"" VALUE "\"}}}"},
+        {"/api/v1/swarms/", "{\"app\":\"/api/v1/apps/shop/\",\"squad\":\"/api/v1/squads/dc1/\","
+                            "\"config_name\":\"prod\",\"proc_name\":\"web\",\"version\":\"v1\","
+                            "\"env_yaml\":\"B: two\\n\","
+                            "\"config_ingredients\":[\"/api/v1/ingredients/1/\"]}"},
+    };
+
+    if (!rig_start(r))
+        return false;
+    for (size_t i = 0; i < VR_COUNT(things); i++)
+        if (send_json(r, "POST", things[i].path, "ann", things[i].body) != 201) {
+            fprintf(stderr, "# %s: %s\n", things[i].path, r->last.body);
+            return false;
+        }
+    return true;
+}
+
+static json_t *get(struct rig *r, const char *path)
+{
+    json_t *doc = NULL;
+
+    if (rig_get(r, path, "ann") != 200 ||
+        vr_json_parse(vr_str(r->last.body), VR_JSON_BYTES, &doc, NULL) < 0)
+        return NULL;
+    return doc;
+}
+
+static const json_t *at(const json_t *doc, const char *a, const char *b)
+{
+    return json_object_get(json_object_get(doc, a), b);
+}
+
+TEST(secrets__set__are_masked_in_what_is_merged)
+{
+    RIG(r);
+    vr_auto_json json_t *ingredient = NULL;
+    vr_auto_json json_t *swarm = NULL;
+    const json_t *entry;
+
+    CHECK(furnish(&r));
+    ingredient = get(&r, "/api/v1/ingredients/1/");
+    entry = json_object_get(at(ingredient, "secrets", "env"), "DB_PASSWORD");
+    CHECK(json_object_size(entry) == 2);
+    CHECK_STR(json_string_value(json_object_get(entry, "by")), "ann");
+    CHECK_STR(json_string_value(json_object_get(ingredient, "env_yaml")), "A: one\n");
+    swarm = get(&r, "/api/v1/swarms/1/");
+    CHECK_STR(json_string_value(at(swarm, "compiled_env", "DB_PASSWORD")), VR_SECRET_MASK);
+    CHECK_STR(json_string_value(at(swarm, "compiled_env", "B")), "two");
+}
+
+TEST(secrets__get_modify_put__keeps_them)
+{
+    RIG(r);
+    vr_auto_json json_t *first = NULL;
+    vr_auto_json json_t *second = NULL;
+    vr_auto_free char *body = NULL;
+
+    CHECK(furnish(&r));
+    first = get(&r, "/api/v1/ingredients/1/");
+    body = vr_json_dump(first);
+    CHECK(send_json(&r, "PUT", "/api/v1/ingredients/1/", "ann", body) == 204);
+    CHECK(send_json(&r, "PUT", "/api/v1/ingredients/1/", "ann", "{\"env_yaml\":\"A: 2\"}") == 204);
+    second = get(&r, "/api/v1/ingredients/1/");
+    CHECK(json_equal(json_object_get(first, "secrets"), json_object_get(second, "secrets")));
+}
+
+TEST(secrets__null__removes_one)
+{
+    RIG(r);
+    vr_auto_json json_t *doc = NULL;
+
+    CHECK(furnish(&r));
+    CHECK(send_json(&r, "PATCH", "/api/v1/ingredients/1/", "ann",
+                    "{\"secrets\":{\"env\":{\"DB_PASSWORD\":null,\"NONE\":null}}}") == 202);
+    doc = get(&r, "/api/v1/ingredients/1/");
+    CHECK(json_object_size(at(doc, "secrets", "env")) == 0);
+}
+
+TEST(secrets__a_plain_key__becomes_one_in_one_request)
+{
+    RIG(r);
+    vr_auto_json json_t *doc = NULL;
+
+    CHECK(furnish(&r));
+    CHECK(send_json(&r, "PATCH", "/api/v1/swarms/1/", "ann",
+                    "{\"secrets\":{\"env\":{\"B\":\"" VALUE2 "\"}}}") == 400);
+    CHECK(rig_says(&r, "'B' stands in env_yaml and is a secret"));
+    CHECK(send_json(&r, "PATCH", "/api/v1/swarms/1/", "ann",
+                    "{\"env_yaml\":\"\",\"secrets\":{\"env\":{\"B\":\"" VALUE2 "\"},"
+                    "\"config\":{\"smtp.password\":\"" VALUE "\"}}}") == 202);
+    doc = get(&r, "/api/v1/swarms/1/");
+    CHECK_STR(json_string_value(at(doc, "compiled_env", "B")), VR_SECRET_MASK);
+    CHECK_STR(json_string_value(at(doc, "compiled_config", "smtp.password")), VR_SECRET_MASK);
+}
+
+TEST(secrets__the_later_layer_wins__plain_or_secret)
+{
+    RIG(r);
+    vr_auto_json json_t *doc = NULL;
+    vr_auto_json json_t *merged = NULL;
+    const json_t *row;
+
+    CHECK(furnish(&r));
+    CHECK(send_json(&r, "PATCH", "/api/v1/swarms/1/", "ann",
+                    "{\"env_yaml\":\"DB_PASSWORD: plain\\n\","
+                    "\"secrets\":{\"env\":{\"A\":\"" VALUE2 "\"}}}") == 202);
+    doc = get(&r, "/api/v1/swarms/1/");
+    CHECK_STR(json_string_value(at(doc, "compiled_env", "DB_PASSWORD")), "plain");
+    CHECK_STR(json_string_value(at(doc, "compiled_env", "A")), VR_SECRET_MASK);
+    merged = get(&r, "/api/v1/swarms/1/merged/");
+    row = json_array_get(json_object_get(merged, "env"), 1);
+    CHECK_STR(json_string_value(json_object_get(row, "key")), "DB_PASSWORD");
+    CHECK_STR(json_string_value(json_object_get(row, "by")), "swarm");
+    row = json_array_get(json_object_get(row, "overrides"), 0);
+    CHECK_STR(json_string_value(json_object_get(row, "by")), "ingredient db");
+    CHECK_STR(json_string_value(json_object_get(row, "value")), VR_SECRET_MASK);
+    CHECK_STR(json_string_value(at(row, "secret", "by")), "ann");
+}
+
+TEST(secrets__bad_input__is_one_sentence_and_changes_nothing)
+{
+    RIG(r);
+    static const struct {
+        const char *body, *says;
+        int status;
+    } bad[] = {
+        {"{\"secrets\":3}", "'secrets' is not an object", 400},
+        {"{\"secrets\":{\"files\":{}}}", "has 'config' and 'env', and not 'files'", 400},
+        {"{\"secrets\":{\"env\":[]}}", "'env' of 'secrets' is not an object", 400},
+        {"{\"secrets\":{\"env\":{\"X\":3}}}", "secret 'X' is not a text", 400},
+        {"{\"secrets\":{\"env\":{\"X\":{\"$secret\":1}}}}", "secret 'X' is not a text", 400},
+        {"{\"secrets\":{\"env\":{\"X\":{\"$secret\":1,\"set\":\"\"}}}}", "is not a text", 400},
+        {"{\"secrets\":{\"env\":{\"X\":{\"set\":\"2026\"}}}}", "'X' has no value yet", 400},
+        {"{\"secrets\":{\"env\":{\"1 2\":\"x\"}}}", "1 2", 400},
+        {"{\"secrets\":{\"env\":{\"X\":\"" VR_SECRET_MASK "\"}}}", "its mask", 400},
+        {"{\"secrets\":{\"config\":{\"\":\"x\"}}}", "no name of a secret", 400},
+        {"{\"env_yaml\":{\"X\":{\"$secret\":1}}}", "'$secret' is no key", 400},
+        {"{\"config_yaml\":\"a: [{$secret: 1}]\"}", "'$secret' is no key", 400},
+        {"{\"env_yaml\":\"X: \\\"" VR_SECRET_MASK "\\\"\"}", "mask of a secret", 400},
+    };
+
+    CHECK(furnish(&r));
+    for (size_t i = 0; i < VR_COUNT(bad); i++) {
+        vr_auto_json json_t *doc = NULL;
+
+        CHECK(send_json(&r, "PATCH", "/api/v1/swarms/1/", "ann", bad[i].body) == bad[i].status);
+        CHECK(rig_says(&r, bad[i].says));
+        doc = get(&r, "/api/v1/swarms/1/");
+        CHECK(json_object_size(at(doc, "secrets", "env")) == 0);
+        CHECK(json_integer_value(json_object_get(doc, "row_version")) <= 2);
+    }
+}
+
+TEST(secrets__too_long_or_too_many__are_refused)
+{
+    RIG(r);
+    vr_auto_json json_t *env = json_object();
+    vr_auto_json json_t *body = json_pack("{s:{s:O}}", "secrets", "env", env);
+    vr_auto_free char *long_value = vr_alloc(VR_SECRET_BYTES_MAX + 2);
+    vr_auto_free char *text = NULL;
+
+    CHECK(furnish(&r));
+    memset(long_value, 'x', VR_SECRET_BYTES_MAX + 1);
+    vr_json_set(env, "X", json_string(long_value));
+    text = vr_json_dump(body);
+    CHECK(send_json(&r, "PATCH", "/api/v1/swarms/1/", "ann", text) == 400);
+    CHECK(rig_says(&r, "secret 'X': a secret value has at most 65536 bytes"));
+    for (int i = 0; i < VR_SECRET_COUNT_MAX + 1; i++) {
+        vr_auto_free char *name = vr_strf("X%d", i);
+
+        vr_json_set(env, i ? name : "X", json_string("v"));
+    }
+    free(vr_take(text));
+    text = vr_json_dump(body);
+    CHECK(send_json(&r, "PATCH", "/api/v1/swarms/1/", "ann", text) == 400);
+    CHECK(rig_says(&r, "more than 100 names"));
+}
+
+TEST(secrets__no_answer_and_no_file__holds_the_value)
+{
+    RIG(r);
+    static const char *const paths[] = {
+        "/api/v1/ingredients/",
+        "/api/v1/ingredients/1/",
+        "/api/v1/ingredients/set/1/",
+        "/api/v1/swarms/",
+        "/api/v1/swarms/1/",
+        "/api/v1/swarms/1/merged/",
+        "/api/v1/events/",
+        "/api/v1/logs/",
+        "/api/v1/keys/",
+        "/api/v1/ingredients/?name=db",
+        "/api/v1/",
+    };
+    static const char *const files[] = {"store.db", "store.db-wal", "secret-keys"};
+    const char *headers[] = {"Content-Type: application/json", "Idempotency-Key: k1", NULL};
+    struct vr_http_call again = {
+        .method = "POST",
+        .user = "ann",
+        .password = RIG_PASSWORD,
+        .headers = headers,
+        .body = "{\"name\":\"mail\",\"secrets\":{\"config\":{\"p\":\"" VALUE "\"}}}"};
+
+    CHECK(furnish(&r));
+    CHECK(rig_call(&r, again, "/api/v1/ingredients/") == 201);
+    CHECK(rig_call(&r, again, "/api/v1/ingredients/") == 201);
+    again.body = "{\"name\":\"mail\",\"secrets\":{\"config\":{\"p\":\"x\"}}}";
+    CHECK(rig_call(&r, again, "/api/v1/ingredients/") == 409);
+    for (size_t i = 0; i < VR_COUNT(paths); i++) {
+        CHECK(rig_get(&r, paths[i], "ann") == 200);
+        CHECK(!strstr(r.last.body, VALUE) && !strstr(r.last.body, VR_SECRET_KEY));
+    }
+    CHECK(rig_get(&r, "/api/v1/secrets/", "ann") == 404);
+    for (size_t i = 0; i < VR_COUNT(files); i++) {
+        vr_auto_free char *path = vr_strf("%s/%s", vr_tap_dir(), files[i]);
+        vr_auto_free char *raw = NULL;
+        size_t n;
+
+        CHECK(vr_fs_read(path, 64 << 20, &raw, &n, &r.err) == 0);
+        CHECK(!memmem(raw, n, VALUE, strlen(VALUE)));
+    }
+}
+
+TEST(keys__rotated__seal_all_values_anew_and_the_old_one_goes)
+{
+    RIG(r);
+    vr_auto_json json_t *before = NULL;
+    vr_auto_json json_t *answer = NULL;
+    vr_auto_json json_t *after = NULL;
+    const json_t *key;
+    int64_t id;
+
+    CHECK(furnish(&r) && rig_add_user(&r, "dee", "deployer", &id) == 0);
+    CHECK(send_json(&r, "POST", "/api/v1/keys/rotate/", "dee", "{}") == 403);
+    before = get(&r, "/api/v1/keys/");
+    key = json_array_get(json_object_get(before, "objects"), 0);
+    CHECK(json_integer_value(json_object_get(key, "values")) == 1);
+    CHECK(send_json(&r, "POST", "/api/v1/keys/rotate/", "ann", "{}") == 200);
+    CHECK(vr_json_parse(vr_str(r.last.body), VR_JSON_BYTES, &answer, NULL) == 0);
+    CHECK(json_integer_value(json_object_get(answer, "sealed")) == 1);
+    CHECK_STR(json_string_value(json_array_get(json_object_get(answer, "dropped"), 0)),
+              json_string_value(json_object_get(key, "id")));
+    after = get(&r, "/api/v1/keys/");
+    CHECK(json_array_size(json_object_get(after, "objects")) == 1);
+    key = json_array_get(json_object_get(after, "objects"), 0);
+    CHECK(json_integer_value(json_object_get(key, "values")) == 1);
+    CHECK(json_is_true(json_object_get(key, "seals")));
+    CHECK(rig_get(&r, "/api/v1/logs/?type=rotate", "ann") == 200);
+    CHECK(strstr(r.last.body, "rotate keys of secret values"));
+}
