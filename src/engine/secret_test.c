@@ -1,0 +1,118 @@
+/* SPDX-License-Identifier: MIT */
+/* Secrets through a rollout: what is frozen holds references, and only a host gets values. */
+#include "engine/world.h"
+
+#include "store/host.h"
+#include "store/secret.h"
+
+#define VALUE  "hunter2-very-secret"
+#define VALUE2 "another-very-secret"
+
+/* Give the swarm's environment the secret DB_PASSWORD. */
+static bool set_secret(struct world *w, const char *value)
+{
+    VR_ROW(swarm) swarm = {0};
+    int64_t id;
+
+    if (vr_store_secret_take(w->tx, value, 1, w->now, &id, &w->err) < 0 ||
+        vr_store_swarm_find_id(w->tx, w->swarm, &swarm, &w->err) < 0)
+        return false;
+    free(swarm.secret_env_json);
+    swarm.secret_env_json = vr_strf("{\"DB_PASSWORD\":{\"$secret\":%" PRId64 "}}", id);
+    return vr_store_swarm_update(w->tx, &swarm, &w->err) == 0;
+}
+
+/* Does what a host is told hold the value? */
+static bool is_told(struct world *w, int host, const char *value)
+{
+    vr_auto_free char *text = NULL;
+
+    return vr_store_host_desired_json(w->tx, w->host[host], WORLD_CLUSTER, NULL, &text, &w->err) ==
+               0 &&
+           strstr(text, value);
+}
+
+TEST(secret__dispatched__is_in_the_desired_state_and_in_nothing_that_was_frozen)
+{
+    WORLD(w);
+    VR_ROW(rollout) row = {0};
+    VR_ROW(release) release = {0};
+    int told = 0;
+
+    CHECK(world_init(&w) && set_secret(&w, VALUE));
+    CHECK(world_roll(&w, VR_DISPATCH, 20, &row));
+    CHECK_STR(row.result, "done");
+    CHECK(!strstr(row.wish_json, VALUE) && strstr(row.wish_json, "{\"$secret\":"));
+    CHECK(vr_store_release_find_id(w.tx, row.release_id, &release, &w.err) == 0);
+    CHECK(!strstr(release.env_json, VALUE) && strstr(release.env_json, "{\"$secret\":"));
+    CHECK(strstr(release.env_yaml, "DB_PASSWORD: \"" VR_SECRET_MASK "\"\n"));
+    for (int i = 0; i < WORLD_HOSTS; i++)
+        told += is_told(&w, i, "\"DB_PASSWORD\":\"" VALUE "\"");
+    CHECK(told == 2);
+}
+
+TEST(secret__the_same_value_again__is_the_same_release_and_another_one_is_not)
+{
+    WORLD(w);
+    VR_ROW(rollout) first = {0};
+    VR_ROW(rollout) same = {0};
+    VR_ROW(rollout) other = {0};
+
+    CHECK(world_init(&w) && set_secret(&w, VALUE));
+    CHECK(world_roll(&w, VR_DISPATCH, 20, &first));
+    CHECK(set_secret(&w, VALUE));
+    CHECK(world_roll(&w, VR_DISPATCH, 20, &same));
+    CHECK(first.release_id && same.release_id == first.release_id);
+    CHECK(set_secret(&w, VALUE2));
+    CHECK(world_roll(&w, VR_DISPATCH, 20, &other));
+    CHECK(other.release_id && other.release_id != first.release_id);
+}
+
+TEST(secret__changed_and_swept__a_rollback_still_has_the_old_value)
+{
+    WORLD(w);
+    VR_ROW(rollout) first = {0};
+    VR_ROW(rollout) second = {0};
+    VR_ROW(rollout) back = {0};
+    int64_t unused, deleted;
+    int told = 0;
+
+    CHECK(world_init(&w) && set_secret(&w, VALUE));
+    CHECK(world_roll(&w, VR_DISPATCH, 20, &first));
+    CHECK(set_secret(&w, VALUE2));
+    CHECK(world_roll(&w, VR_DISPATCH, 40, &second));
+    CHECK_STR(second.result, "done");
+    CHECK(vr_store_secret_take(w.tx, "nobody's", 1, w.now, &unused, &w.err) == 0);
+    CHECK(vr_store_secret_sweep(w.tx, &deleted, &w.err) == 0 && deleted == 1);
+    CHECK(world_roll(&w, VR_ROLLBACK, 40, &back));
+    CHECK_STR(back.result, "done");
+    CHECK(back.release_id == first.release_id);
+    for (int i = 0; i < WORLD_HOSTS; i++)
+        told += is_told(&w, i, "\"DB_PASSWORD\":\"" VALUE "\"");
+    CHECK(told > 0);
+}
+
+TEST(secret__a_build_that_names_one__fails_and_gets_nothing)
+{
+    WORLD(w);
+    VR_ROW(rollout) row = {0};
+
+    CHECK(world_init(&w) && set_secret(&w, VALUE));
+    w.faults.result = "{\"file_md5\":\"m\",\"file_sha256\":\"s\",\"commit\":\"" COMMIT_1 "\","
+                      "\"procfile\":{\"web\":\"x\"},\"config_vars\":{\"X\":{\"$secret\":1}},"
+                      "\"buildpacks\":[{\"url\":\"builtin:python\",\"commit\":\"1\"}]}";
+    CHECK(world_roll(&w, VR_DISPATCH, 20, &row));
+    CHECK_STR(row.result, "failed");
+    CHECK(strstr(row.error_message, "has a key '$secret'"));
+}
+
+TEST(secret__an_ingredients__is_masked_in_what_is_merged)
+{
+    WORLD(w);
+    VR_ROW(swarm) swarm = {0};
+
+    CHECK(world_init(&w) && set_secret(&w, VALUE));
+    CHECK(vr_dispatch_refresh_merged(w.tx, w.swarm, &w.err) == 0);
+    CHECK(vr_store_swarm_find_id(w.tx, w.swarm, &swarm, &w.err) == 0);
+    CHECK_STR(swarm.merged_env_json, "{\"A\":\"1\",\"DB_PASSWORD\":\"" VR_SECRET_MASK "\"}");
+}
