@@ -184,6 +184,14 @@ int vr_blob_size(struct vr_blobs *blobs, const char *sha256, int64_t *out_bytes,
     return r < 0 ? r : blobs->driver->size(blobs->store, sha256, out_bytes, err);
 }
 
+int vr_blob_time(struct vr_blobs *blobs, const char *sha256, struct vr_wall *out,
+                 struct vr_err *err)
+{
+    int r = check_key(sha256, err);
+
+    return r < 0 ? r : blobs->driver->time(blobs->store, sha256, out, err);
+}
+
 int vr_blob_delete(struct vr_blobs *blobs, const char *sha256, struct vr_err *err)
 {
     int r = check_key(sha256, err);

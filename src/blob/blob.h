@@ -3,7 +3,7 @@
 #ifndef VR_BLOB_BLOB_H
 #define VR_BLOB_BLOB_H
 
-#include "core/err.h"
+#include "core/clock.h"
 #include "fmt/hash.h"
 
 #include <stdbool.h>
@@ -79,6 +79,12 @@ bool vr_blob_has(struct vr_blobs *blobs, const char *sha256);
 
 VR_MUST_USE
 int vr_blob_size(struct vr_blobs *blobs, const char *sha256, int64_t *out_bytes,
+                 struct vr_err *err);
+
+/** When it was stored, or committed again: who looks for blobs that nobody refers to leaves the
+ * young ones alone. */
+VR_MUST_USE
+int vr_blob_time(struct vr_blobs *blobs, const char *sha256, struct vr_wall *out,
                  struct vr_err *err);
 
 VR_MUST_USE

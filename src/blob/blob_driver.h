@@ -28,6 +28,8 @@ struct vr_blob_driver {
     /** NULL: the driver has no plain files. */
     int (*path)(void *store, const char *key, char **out_path, struct vr_err *err);
     int (*size)(void *store, const char *key, int64_t *out_bytes, struct vr_err *err);
+    /** Of the last commit under this key. */
+    int (*time)(void *store, const char *key, struct vr_wall *out, struct vr_err *err);
     int (*remove)(void *store, const char *key, struct vr_err *err);
     int (*each)(void *store, vr_blob_fn fn, void *user, struct vr_err *err);
 };

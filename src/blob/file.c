@@ -131,8 +131,8 @@ static int file_commit(void *ctx, void *part_ctx, const char *key, struct vr_err
     char shard[SHARD_CHARS + 1] = {key[0], key[1], '\0'};
     int r;
 
-    if (!faccessat(store->fd, name, F_OK, 0))
-        return 0;
+    if (!utimensat(store->fd, name, NULL, AT_SYMLINK_NOFOLLOW))
+        return 0; /* it is there, and is as young as this commit from now on */
     if (fchmod(part->fd, BLOB_MODE) < 0 || fsync(part->fd) < 0)
         return fail_write(store, err);
     if (!mkdirat(store->fd, shard, FOLDER_MODE)) {
@@ -178,6 +178,18 @@ static int file_size(void *ctx, const char *key, int64_t *out_bytes, struct vr_e
     if (fstatat(store->fd, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
         return vr_fail_sys(err, "blob %s", key);
     *out_bytes = st.st_size;
+    return 0;
+}
+
+static int file_time(void *ctx, const char *key, struct vr_wall *out, struct vr_err *err)
+{
+    struct store *store = ctx;
+    vr_auto_free char *name = name_of(key);
+    struct stat st;
+
+    if (fstatat(store->fd, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+        return vr_fail_sys(err, "blob %s", key);
+    out->us = (int64_t)st.st_mtim.tv_sec * VR_US_PER_S + st.st_mtim.tv_nsec / 1000;
     return 0;
 }
 
@@ -262,6 +274,7 @@ const struct vr_blob_driver vr_blob_file_driver = {
     .open_blob = file_open_blob,
     .path = file_path,
     .size = file_size,
+    .time = file_time,
     .remove = file_remove,
     .each = file_each,
 };

@@ -218,6 +218,36 @@ static int freeze_current(struct vr_tx *tx, const struct vr_swarm_row *swarm,
     return r;
 }
 
+static bool has_file(struct vr_tx *tx, int64_t build_id)
+{
+    VR_ROW(build) build = {0};
+
+    return vr_store_build_find_id(tx, build_id, &build, NULL) == 0 && build.file_sha256;
+}
+
+/*
+ * A release comes back as it was. If the file of its build is gone, the same commit is built again
+ * with the buildpacks of then, and the release made anew of what was frozen with it.
+ */
+static int go_back_to(struct vr_tx *tx, const struct vr_rollout_row *candidate,
+                      struct vr_rollout_row *row, struct vr_err *err)
+{
+    vr_auto_json json_t *resolved = parsed(candidate->resolve_json);
+
+    take_release(row, candidate);
+    if (has_file(tx, candidate->build_id))
+        return 0;
+    if (vr_str_is_empty(candidate->commit_id) ||
+        !json_array_size(json_object_get(resolved, "buildpacks")))
+        return vr_fail(err, VR_EXISTS,
+                       "the build of release %" PRId64
+                       " expired, and it is not known what to build again: "
+                       "dispatch version '%s'",
+                       candidate->release_id, candidate->tag);
+    row->build_id = row->release_id = 0;
+    return 0;
+}
+
 /* The newest done rollout of another release than the current one, or of the one asked for. */
 static int freeze_rollback(struct vr_tx *tx, const struct vr_dispatch_spec *spec,
                            const struct vr_swarm_row *swarm, struct vr_rollout_row *row,
@@ -238,8 +268,7 @@ static int freeze_rollback(struct vr_tx *tx, const struct vr_dispatch_spec *spec
         if (spec->release_id ? candidate->release_id != spec->release_id
                              : candidate->release_id == current)
             continue;
-        take_release(row, candidate);
-        return 0;
+        return go_back_to(tx, candidate, row, err);
     }
     if (spec->release_id)
         return vr_fail(err, VR_NOT_FOUND, "release %" PRId64 " never served in swarm '%s-%s-%s'",
@@ -289,6 +318,29 @@ static int freeze(struct vr_tx *tx, const struct vr_dispatch_spec *spec,
     return vr_fail(err, VR_BUG, "kind '%s' is not asked for by users", vr_kind_name(spec->kind));
 }
 
+/* Insert it; one that goes back to a release whose file is gone says so. */
+static int insert(struct vr_tx *tx, const struct vr_rollout_row *row, char **out_id,
+                  struct vr_err *err)
+{
+    bool is_rebuild = vr_streq(row->kind, "rollback") && !row->release_id;
+    vr_auto_json json_t *warning = NULL;
+    vr_auto_free char *sentence = NULL;
+    vr_auto_free char *text = NULL;
+    vr_auto_free char *id = NULL;
+    int r = vr_store_rollout_insert(tx, row, &id, err);
+
+    if (r == 0 && is_rebuild) {
+        sentence = vr_strf("the build of '%s' expired: commit %.12s is built again", row->tag,
+                           row->commit_id);
+        warning = json_string(sentence);
+        text = json_dumps(warning, JSON_ENCODE_ANY);
+        r = vr_store_rollout_add_warning(tx, id, text, err);
+    }
+    if (r == 0 && out_id)
+        *out_id = vr_take(id);
+    return r;
+}
+
 int vr_dispatch(struct vr_tx *tx, const struct vr_dispatch_spec *spec, char **out_id,
                 struct vr_err *err)
 {
@@ -313,5 +365,5 @@ int vr_dispatch(struct vr_tx *tx, const struct vr_dispatch_spec *spec, char **ou
     row.squad_id = swarm.squad_id;
     row.policy_json = vr_strdup(swarm.policy_json);
     row.created_us = spec->now.us;
-    return vr_store_rollout_insert(tx, &row, out_id, err);
+    return insert(tx, &row, out_id, err);
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Rollouts from request to end over a real store, with agents that do as they are told. */
 #include "engine/world.h"
+#include "store/retention.h"
 
 TEST(rollout__a_first_dispatch__is_built_placed_tested_routed_and_done)
 {
@@ -239,6 +240,52 @@ TEST(rollout__back_to_the_release_before__comes_back_as_it_was_without_a_build)
     CHECK(world_jobs(&w, "resolve", "done") == 2);
     CHECK(world_running(&w, first.release_id) == 2);
     CHECK(world_procs(&w) == 2);
+}
+
+TEST(rollout__back_to_a_release_whose_build_expired__builds_the_same_commit_again)
+{
+    WORLD(w);
+    VR_ROW(rollout) first = {0};
+    VR_ROW(rollout) second = {0};
+    VR_ROW(rollout) back = {0};
+    bool expired = false;
+
+    CHECK(world_init(&w));
+    CHECK(world_roll(&w, VR_DISPATCH, 20, &first));
+    CHECK(world_change(&w, "v2", 2));
+    CHECK(world_roll(&w, VR_DISPATCH, 20, &second));
+    CHECK_STR(second.result, "done");
+    CHECK(vr_store_build_drop_file(w.tx, second.build_id, &expired, &w.err) == 0 && !expired);
+    CHECK(vr_store_build_drop_file(w.tx, first.build_id, &expired, &w.err) == 0 && expired);
+    CHECK(world_roll(&w, VR_ROLLBACK, 20, &back));
+    CHECK_STR(back.error_message, "");
+    CHECK_STR(back.result, "done");
+    CHECK_STR(back.tag, "v1");
+    CHECK_STR(back.commit_id, COMMIT_1);
+    CHECK(back.build_id != first.build_id && back.release_id != first.release_id);
+    CHECK(strstr(back.warnings_json, "the build of 'v1' expired") != NULL);
+    CHECK(world_running(&w, back.release_id) == 2 && world_members(&w) == 2);
+    CHECK(world_jobs(&w, "build", "done") == 3 && world_jobs(&w, "resolve", "done") == 2);
+}
+
+TEST(rollout__a_tag_whose_build_expired__is_built_anew_and_runs)
+{
+    WORLD(w);
+    VR_ROW(rollout) first = {0};
+    VR_ROW(rollout) second = {0};
+    VR_ROW(rollout) again = {0};
+    bool expired = false;
+
+    CHECK(world_init(&w));
+    CHECK(world_roll(&w, VR_DISPATCH, 20, &first));
+    CHECK(world_change(&w, "v2", 2));
+    CHECK(world_roll(&w, VR_DISPATCH, 20, &second));
+    CHECK(vr_store_build_drop_file(w.tx, first.build_id, &expired, &w.err) == 0 && expired);
+    CHECK(world_change(&w, "v1", 2));
+    CHECK(world_roll(&w, VR_DISPATCH, 20, &again));
+    CHECK_STR(again.result, "done");
+    CHECK(again.build_id != first.build_id);
+    CHECK(world_running(&w, again.release_id) == 2);
 }
 
 TEST(rollout__back_after_the_proc_was_renamed__runs_the_proc_of_then)

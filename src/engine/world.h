@@ -35,7 +35,7 @@ struct world_faults {
     const char *build_message;                  /* the same of builds */
     const char *result;                         /* JSON text of a job's result instead */
     bool jobs_hang;                             /* jobs only run */
-    bool tests_fail;
+    bool tests_fail, tests_hang;
     bool never_stop;
     const char *fatal_code; /* procs end fatal with this code */
 };
@@ -183,7 +183,7 @@ static inline json_t *world_tell_proc(const struct world *w, const json_t *proc)
     if (is_fatal) {
         vr_json_set(out, "code", json_string(w->faults.fatal_code));
         vr_json_set(out, "message", json_string("it could not start"));
-    } else if (test > 0) {
+    } else if (test > 0 && !w->faults.tests_hang) {
         vr_json_set(out, "test",
                     json_pack("{s:I, s:s, s:[{s:s, s:s, s:b}]}", "n", (json_int_t)test, "state",
                               w->faults.tests_fail ? "failed" : "passed", "results", "Name",

@@ -3,6 +3,7 @@
 #include "server/config.h"
 
 #include "core/str.h"
+#include "engine/retention.h"
 #include "fmt/json.h"
 #include "fmt/uri.h"
 #include "fmt/yaml.h"
@@ -56,11 +57,27 @@ static void spell(const struct option *o, bool upper, char *out, size_t n)
         out[i] = out[i] == '-' ? '_' : upper ? (char)toupper((unsigned char)out[i]) : out[i];
 }
 
+static int read_parts(struct vr_server_config *c, const json_t *doc, struct vr_err *err)
+{
+    json_t *balancers = json_object_get(doc, "balancers");
+    int r;
+
+    if (balancers && !json_is_object(balancers) && !json_is_null(balancers))
+        return vr_fail(err, VR_INVALID, "balancers is not a mapping");
+    r = vr_schedules_read(json_object_get(doc, "schedules"), c->schedules, err);
+    if (r == 0)
+        r = vr_retention_read(json_object_get(doc, "retention"), &c->retention, err);
+    if (r < 0)
+        return r;
+    json_decref(c->balancers);
+    c->balancers = json_is_object(balancers) ? json_incref(balancers) : NULL;
+    return 0;
+}
+
 static int read_file(struct vr_server_config *c, const char *path, struct vr_err *err)
 {
     vr_auto_free char *raw = NULL;
     vr_auto_json json_t *doc = NULL;
-    json_t *balancers;
     size_t n = 0;
     int r;
 
@@ -82,12 +99,8 @@ static int read_file(struct vr_server_config *c, const char *path, struct vr_err
         if (json_is_string(value))
             set(c, &options[i], json_string_value(value));
     }
-    balancers = json_object_get(doc, "balancers");
-    if (balancers && !json_is_object(balancers) && !json_is_null(balancers))
-        return vr_fail(err, VR_INVALID, "'%s': balancers is not a mapping", path);
-    json_decref(c->balancers);
-    c->balancers = json_is_object(balancers) ? json_incref(balancers) : NULL;
-    return 0;
+    r = read_parts(c, doc, err);
+    return r < 0 ? vr_fail_in(err, r, "'%s'", path) : 0;
 }
 
 static void read_environment(struct vr_server_config *c)
@@ -177,6 +190,8 @@ int vr_server_config_read(int argc, char **argv, struct vr_server_config *out, s
     const char *file = getenv("VR_SERVER_CONFIG");
     int r;
 
+    vr_schedules_default(c.schedules);
+    vr_retention_default(&c.retention);
     for (size_t i = 0; i < VR_COUNT(options); i++)
         if (options[i].fallback)
             set(&c, &options[i], options[i].fallback);

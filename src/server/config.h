@@ -4,7 +4,9 @@
 #define VR_SERVER_CONFIG_H
 
 #include "core/err.h"
+#include "engine/schedules.h"
 #include "fmt/cidr.h"
+#include "store/retention.h"
 
 #include <jansson.h>
 #include <stdbool.h>
@@ -24,11 +26,13 @@ struct vr_server_config {
     char *tls_cert, *tls_key; /* files; NULL: plain HTTP */
     int64_t threads;
     json_t *balancers; /* {name: {BACKEND, hosts, options}} as the file has it */
+    struct vr_schedule schedules[VR_TASK_COUNT];
+    struct vr_retention retention;
 };
 
 /**
  * Read the command line, VR_SERVER_* variables and the file of --config (YAML mapping; the keys are
- * the flags' names with `_`, and `balancers`).
+ * the flags' names with `_`, and `balancers`, `schedules`, `retention`).
  * @out  given; release with vr_server_config_fini()
  *
  * Returns 0, 1 if help was printed, or -VR_INVALID naming option and value.

@@ -4,6 +4,7 @@
 
 #include "blob/blob.h"
 #include "engine/engine.h"
+#include "engine/janitor.h"
 #include "fmt/json.h"
 #include "net/http_server.h"
 #include "server/agents.h"
@@ -274,6 +275,24 @@ static void woke(void *user, const struct vr_touched *touched)
     vr_hub_wake(server->hub, touched);
 }
 
+static int commit(void *user, struct vr_tx *tx, struct vr_err *err)
+{
+    return vr_server_commit(user, tx, err);
+}
+
+static int start_janitor(struct vr_server *server, struct vr_err *err)
+{
+    struct vr_janitor_spec spec = {.store = server->store,
+                                   .blobs = server->blobs,
+                                   .log = &server->log,
+                                   .schedules = server->config.schedules,
+                                   .limits = &server->config.retention,
+                                   .commit = commit,
+                                   .user = server};
+
+    return vr_janitor_start(&spec, &server->janitor, err);
+}
+
 static int read_pem(const char *path, char **out, struct vr_err *err)
 {
     return path ? vr_fs_read(path, PEM_BYTES, out, NULL, err) : 0;
@@ -340,6 +359,8 @@ static int set_up(struct vr_server *server, struct vr_err *err)
     if (r == 0)
         r = vr_engine_start(&engine, &server->engine, err);
     if (r == 0)
+        r = start_janitor(server, err);
+    if (r == 0)
         r = listen_http(server, err);
     return r;
 }
@@ -347,6 +368,7 @@ static int set_up(struct vr_server *server, struct vr_err *err)
 static void tear_down(struct vr_server *server)
 {
     server->http = vr_http_server_stop(server->http);
+    server->janitor = vr_janitor_stop(server->janitor);
     server->engine = vr_engine_stop(server->engine);
     server->hub = vr_hub_stop(server->hub);
     server->auth = vr_auth_free(server->auth);

@@ -17,7 +17,7 @@
 static const struct vr_route *const tables[] = {
     vr_routes_app,   vr_routes_build,  vr_routes_ingredient, vr_routes_keys,
     vr_routes_squad, vr_routes_swarm,  vr_routes_rollout,    vr_routes_proc,
-    vr_routes_user,  vr_routes_stream, vr_routes_resource,
+    vr_routes_user,  vr_routes_stream, vr_routes_resource,   vr_routes_schedule,
 };
 
 static const struct vr_route *const old_tables[] = {vr_routes_old_stream};

@@ -86,5 +86,6 @@ extern const struct vr_route vr_routes_rollout[];
 extern const struct vr_route vr_routes_proc[];
 extern const struct vr_route vr_routes_user[];
 extern const struct vr_route vr_routes_stream[];
+extern const struct vr_route vr_routes_schedule[]; /* and retention, and beginning test runs */
 
 #endif

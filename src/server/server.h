@@ -12,6 +12,7 @@ struct vr_blobs;
 struct vr_engine;
 struct vr_http_server;
 struct vr_hub;
+struct vr_janitor;
 
 /** Built by main.c, which owns everything in it; parts keep a borrowed pointer. */
 struct vr_server {
@@ -22,6 +23,7 @@ struct vr_server {
     struct vr_auth *auth;
     struct vr_hub *hub;
     struct vr_engine *engine;
+    struct vr_janitor *janitor;
     struct vr_http_server *http;
     char *cluster;    /* id of this installation */
     char *join_token; /* what a host shows to enrol */

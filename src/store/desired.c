@@ -13,7 +13,7 @@
 #include "store/shape.h"
 
 #define DESIRED_BYTES  (8u << 20) /* as the agent accepts */
-#define KEEP_RELEASES  10         /* done rollouts of a swarm whose slugs stay on its hosts */
+#define KEEP_RELEASES  10         /* done releases of a swarm whose slugs stay on its hosts */
 #define BLOBS_KEEP_MAX 2000
 
 static void add_member(struct vr_buf *out, const char *name)
@@ -223,12 +223,10 @@ static void add_job(struct vr_buf *out, struct vr_db_rows *rows)
 #define BLOBS                                                                                      \
     "SELECT b.file_sha256 FROM procs p JOIN releases r ON r.id = p.release_id"                     \
     " JOIN builds b ON b.id = r.build_id WHERE p.host_id = $1 AND b.file_sha256 IS NOT NULL"       \
-    " UNION SELECT b.file_sha256 FROM (SELECT k.release_id, row_number() OVER"                     \
-    " (PARTITION BY k.swarm_id ORDER BY k.seq DESC) AS nth FROM rollouts k"                        \
-    " JOIN hosts h ON h.squad_id = k.squad_id WHERE h.id = $1"                                     \
-    " AND (k.result = 'done' OR k.state <> 'ended')) AS recent"                                    \
-    " JOIN releases r ON r.id = recent.release_id JOIN builds b ON b.id = r.build_id"              \
-    " WHERE recent.nth <= $2 AND b.file_sha256 IS NOT NULL ORDER BY 1 LIMIT $3"
+    " UNION SELECT b.file_sha256 FROM rollouts o JOIN hosts h ON h.squad_id = o.squad_id"          \
+    " JOIN releases r ON r.id = o.release_id JOIN builds b ON b.id = r.build_id"                   \
+    " WHERE h.id = $1 AND b.file_sha256 IS NOT NULL AND (o.state <> 'ended' OR o.seq IN"           \
+    " (SELECT k.seq FROM " VR_RECENT_RELEASES " AS k WHERE k.nth <= $2)) ORDER BY 1 LIMIT $3"
 
 static void add_blob(struct vr_buf *out, struct vr_db_rows *rows)
 {

@@ -58,14 +58,16 @@ int vr_store_rollout_insert(struct vr_tx *tx, const struct vr_rollout_row *row, 
         tx->db, NULL, err,
         "INSERT INTO rollouts (id, swarm_id, kind, user_id, state, tag, commit_id, build_id,"
         " release_id, proc_name, config_name, size, squad_id, pool_id, policy_json, wish_json,"
-        " created_us, started_us)"
-        " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18)",
+        " resolve_json, created_us, started_us)"
+        " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18,"
+        " $19)",
         VR_T(id), VR_I(row->swarm_id), VR_T(row->kind), VR_ID(row->user_id),
         VR_T(vr_row_or(row->state, "queued")), VR_T(vr_row_or(row->tag, "")),
         VR_T(vr_row_or(row->commit_id, "")), VR_ID(row->build_id), VR_ID(row->release_id),
         VR_T(row->proc_name), VR_T(row->config_name), VR_I(row->size), VR_I(row->squad_id),
         VR_ID(row->pool_id), VR_T(vr_row_or(row->policy_json, "{}")),
-        VR_T(vr_row_or(row->wish_json, "{}")), VR_I(row->created_us), vr_row_time(row->started_us));
+        VR_T(vr_row_or(row->wish_json, "{}")), VR_T(vr_row_or(row->resolve_json, "{}")),
+        VR_I(row->created_us), vr_row_time(row->started_us));
 
     if (r < 0)
         return vr_fail_in(err, r, "rollout of swarm %" PRId64, row->swarm_id);

@@ -57,7 +57,7 @@ int vr_store_rollout_list_done(struct vr_tx *tx, int64_t swarm_id, int64_t limit
 
 /**
  * Insert with the row's state (queued or active). Of the row are read: id (NULL: a new one is
- * made), swarm_id to wish_json, created_us, started_us, tag to release_id.
+ * made), swarm_id to resolve_json, created_us, started_us, tag to release_id.
  * @out_id  given; release with free(). May be NULL.
  *
  * Returns -VR_EXISTS when the swarm has one in that state already.

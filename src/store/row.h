@@ -159,6 +159,15 @@ char *vr_row_ids_text(const int64_t *ids, size_t n);
  */
 #define VR_PROC_LIVE(p) "(" p ".actual <> 'stopped' OR " p ".desired <> 'stop')"
 
+/**
+ * The releases that a swarm has had, as a table: swarm_id, release_id, seq of the last rollout that
+ * was done with it, and nth, 1 for the newest.
+ */
+#define VR_RECENT_RELEASES                                                                         \
+    "(SELECT swarm_id, release_id, max(seq) AS seq, row_number() OVER"                             \
+    " (PARTITION BY swarm_id ORDER BY max(seq) DESC) AS nth FROM rollouts"                         \
+    " WHERE result = 'done' AND release_id IS NOT NULL GROUP BY swarm_id, release_id)"
+
 /** The supervisor's word for `actual`, as the contract shows it. */
 struct vr_proc_state {
     const char *actual;

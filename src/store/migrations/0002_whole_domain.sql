@@ -191,3 +191,5 @@ CREATE TABLE schedules (
 ALTER TABLE releases ADD COLUMN pinned SMALLINT NOT NULL DEFAULT 0; -- never collected
 CREATE INDEX builds_by_blob ON builds (file_sha256);
 CREATE INDEX rollouts_by_end ON rollouts (ended_us);
+CREATE INDEX builds_by_job ON builds (job_id);
+CREATE INDEX commands_by_proc ON commands (proc_id);
