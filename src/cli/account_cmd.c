@@ -17,7 +17,6 @@
 #include <string.h>
 
 #define NAME_BYTES 256u
-#define EXPIRY_MAX 100000 /* days, hours, … of a token */
 
 struct values {
     bool password_stdin;
@@ -182,31 +181,16 @@ static int run_whoami(struct vr_cli *cli, const void *opts, int argc, char **arg
     return 0;
 }
 
-/* `30d` and `12h` from now on, or a time as it is; given. */
 static int read_expiry(const char *text, char **out, struct vr_err *err)
 {
-    static const struct {
-        char unit;
-        int64_t s;
-    } units[] = {{'m', 60}, {'h', 3600}, {'d', 86400}, {'w', 604800}};
     char formatted[VR_WALL_TEXT_BYTES];
-    size_t n = strlen(text);
     struct vr_wall at;
-    int64_t count;
+    int r = vr_cli_time_parse(text, 1, &at, err);
 
-    for (size_t i = 0; i < VR_COUNT(units) && n > 1; i++) {
-        if (text[n - 1] != units[i].unit ||
-            vr_parse_i64((struct vr_str){text, n - 1}, 1, EXPIRY_MAX, &count, NULL) < 0)
-            continue;
-        at = (struct vr_wall){vr_wall_now().us + count * units[i].s * VR_US_PER_S};
-        vr_wall_format(at, false, formatted);
-        *out = vr_strdup(formatted);
-        return 0;
-    }
-    if (vr_wall_parse(vr_str(text), &at, NULL) < 0)
-        return vr_fail(err, VR_INVALID, "'%s' is neither a time nor one from now on such as 30d",
-                       text);
-    *out = vr_strdup(text);
+    if (r < 0)
+        return r;
+    vr_wall_format(at, false, formatted);
+    *out = vr_strdup(formatted);
     return 0;
 }
 

@@ -16,6 +16,10 @@ extern const struct vr_command vr_stack_commands[];    /* more of stack and imag
 extern const struct vr_command vr_host_commands[];     /* more of host and squad */
 extern const struct vr_command vr_testrun_commands[];  /* testrun, uptests */
 extern const struct vr_command vr_user_commands[];     /* more of user; profile */
+extern const struct vr_command vr_secret_commands[];   /* secret, keys */
+extern const struct vr_command vr_history_commands[];  /* history, restore */
+extern const struct vr_command vr_audit_commands[];    /* log */
+extern const struct vr_command vr_schedule_commands[]; /* schedule, retention */
 extern const struct vr_command vr_old_commands[];      /* list-swarms, procs, compare-releases */
 extern const struct vr_command vr_complete_commands[]; /* completion, and the table of commands */
 extern const struct vr_command vr_help_commands[];     /* help, version */

@@ -270,7 +270,7 @@ static int run_events(struct vr_cli *cli, const void *opts, int argc, char **arg
 }
 
 const struct vr_command vr_log_commands[] = {
-    {.name = "logs log",
+    {.name = "logs",
      .args = "PROC",
      .summary = "Show the log of a proc, or of all procs of a swarm",
      .details = "PROC is a number of vr ps, a proc's name, or a filter for swarms.",

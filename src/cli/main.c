@@ -9,10 +9,11 @@
 
 /* The order of the help: what is used daily first. */
 static const struct vr_command *const families[] = {
-    vr_swarm_commands,   vr_proc_commands,     vr_log_commands,      vr_release_commands,
-    vr_rollout_commands, vr_build_commands,    vr_testrun_commands,  vr_account_commands,
-    vr_up_commands,      vr_internal_commands, vr_complete_commands, vr_help_commands,
-    vr_old_commands,     vr_host_commands,     vr_stack_commands,    vr_user_commands,
+    vr_swarm_commands,   vr_proc_commands,   vr_log_commands,      vr_release_commands,
+    vr_rollout_commands, vr_build_commands,  vr_testrun_commands,  vr_audit_commands,
+    vr_history_commands, vr_secret_commands, vr_schedule_commands, vr_account_commands,
+    vr_user_commands,    vr_up_commands,     vr_internal_commands, vr_complete_commands,
+    vr_help_commands,    vr_old_commands,    vr_host_commands,     vr_stack_commands,
 };
 
 /* Whether the program was called by the name of the original's client. */

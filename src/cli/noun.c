@@ -19,6 +19,7 @@
 
 #define URI_BYTES  4096u
 #define CELL_BYTES 4096u
+#define SPAN_MAX   100000 /* days, hours, … of a time from now */
 
 const struct vr_cli_noun *vr_cli_noun_find(const char *name)
 {
@@ -218,6 +219,31 @@ char *vr_cli_noun_cell(const json_t *object, const char *field)
     }
     add_cell(&out, value);
     return vr_strdup(vr_buf_text(&out));
+}
+
+int vr_cli_time_parse(const char *text, int sign, struct vr_wall *out, struct vr_err *err)
+{
+    static const struct {
+        char unit;
+        int64_t s;
+    } units[] = {{'m', 60}, {'h', 3600}, {'d', 86400}, {'w', 604800}};
+    vr_auto_free char *midnight = vr_strf("%sT00:00:00Z", text);
+    size_t n = strlen(text);
+    int64_t count;
+
+    for (size_t i = 0; i < VR_COUNT(units) && n > 1; i++) {
+        if (text[n - 1] != units[i].unit ||
+            vr_parse_i64((struct vr_str){text, n - 1}, 1, SPAN_MAX, &count, NULL) < 0)
+            continue;
+        out->us = vr_wall_now().us + sign * count * units[i].s * VR_US_PER_S;
+        return 0;
+    }
+    if (vr_wall_parse(vr_str(text), out, NULL) < 0 &&
+        vr_wall_parse(vr_str(midnight), out, NULL) < 0)
+        return vr_fail(err, VR_INVALID,
+                       "'%s' is neither a time such as 2026-01-31T12:00:00Z nor a span such as 30d",
+                       text);
+    return 0;
 }
 
 static int read_text(const char *file, char **out, struct vr_err *err)

@@ -4,6 +4,7 @@
 #define VR_CLI_NOUN_H
 
 #include "cli/command.h"
+#include "core/clock.h"
 
 #include <jansson.h>
 
@@ -71,6 +72,14 @@ int vr_cli_noun_get(struct vr_api *api, const struct vr_cli_noun *noun, const ch
 VR_MUST_USE
 int vr_cli_noun_uri(struct vr_api *api, const struct vr_cli_noun *noun, const char *name,
                     char **out, struct vr_err *err);
+
+/**
+ * A time as people give it: `2026-01-31`, `2026-01-31T12:00:00Z`, or so long from now as in `30d`,
+ * `12h`, `5m`, `2w`.
+ * @sign  1: the span is to come, -1: it is past
+ */
+VR_MUST_USE
+int vr_cli_time_parse(const char *text, int sign, struct vr_wall *out, struct vr_err *err);
 
 /** What people call an object: its label or key; given. */
 char *vr_cli_noun_label(const struct vr_cli_noun *noun, const json_t *object);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* `vr NOUN list|show|add|set|rm` for every noun of the table.
+/* `vr NOUN list|show|add|set|rm|history` for every noun of the table.
  *
  * The fields of a noun become options of `add` and `set`, so the option tables are made at the
  * start of the program. The values of such a command are one array of texts, a place for each
@@ -13,7 +13,7 @@
 #include <ctype.h>
 #include <string.h>
 
-#define VERBS       5
+#define VERBS       6
 #define COMMON_OPTS 6u /* that are added to those of the fields */
 
 static const struct vr_opt opt_set = {"set",         0,
@@ -100,7 +100,7 @@ static char *added_args(const struct vr_cli_noun *noun)
     return text;
 }
 
-enum verb { LIST, SHOW, ADD, SET, RM };
+enum verb { LIST, SHOW, ADD, SET, RM, HISTORY };
 
 static const struct {
     const char *name;
@@ -116,6 +116,7 @@ static const struct {
     [SET] = {"set", "Change", "%s [FIELD=VALUE…]", "FILTER [FIELD=VALUE…]", 1, -1,
              vr_cli_noun_set_run},
     [RM] = {"rm remove delete", "Remove", "%s…", "FILTER…", 1, -1, vr_cli_noun_rm_run},
+    [HISTORY] = {"history", "List the versions of", "%s", "SWARM", 1, 1, vr_cli_noun_history_run},
 };
 
 /* The part of the noun's options that a verb takes. */
@@ -139,6 +140,8 @@ static void set_opts(struct vr_command *c, const struct noun_entry *e,
         break;
     case SET:
         break;
+    case HISTORY:
+        return;
     case RM:
         first = end - 2 - swarm;
         break;

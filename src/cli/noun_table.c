@@ -169,8 +169,8 @@ static const struct vr_column image_columns[] = {
 };
 
 static const struct vr_field dashboard_fields[] = {
+    {"name", NULL, VR_FIELD_TEXT, NULL, "TEXT", "another title"},
     {"slug", NULL, VR_FIELD_TEXT, NULL, "SLUG", "its name in URLs"},
-    {"name", NULL, VR_FIELD_TEXT, NULL, "TEXT", "its title"},
     {"apps", NULL, VR_FIELD_REFS, "app", "APP,…", "its apps, all of them"},
 };
 
@@ -208,8 +208,8 @@ const struct vr_cli_noun vr_cli_nouns[] = {
      COLUMNS(balancer_columns)},
     {"pool", "Pools: the nodes that serve a name", "/api/v1/pools/", "id", "name", NULL,
      COLUMNS(pool_columns)},
-    {"dashboard", "Dashboards: chosen apps on one page", "/api/v1/dashboard/", "id", "slug",
-     "slug name", FIELDS(dashboard_fields), COLUMNS(dashboard_columns)},
+    {"dashboard", "Dashboards: chosen apps on one page", "/api/v1/dashboard/", "id", "slug", "name",
+     FIELDS(dashboard_fields), COLUMNS(dashboard_columns)},
     {"user", "Users: who may do what", "/api/v1/user/", "id", "username", "username",
      FIELDS(user_fields), COLUMNS(user_columns)},
 };

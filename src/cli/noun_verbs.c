@@ -438,3 +438,9 @@ int vr_cli_noun_rm_run(struct vr_cli *cli, const void *opts, int argc, char **ar
     }
     return 0;
 }
+
+int vr_cli_noun_history_run(struct vr_cli *cli, const void *opts, int argc, char **argv,
+                            struct vr_err *err)
+{
+    return vr_history_show(cli, noun_of(cli), argv[0], 0, err);
+}

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* What the verbs of a noun do: list, show, add, set, rm. The noun is the `arg` of the command. */
+/* What the verbs of a noun do: list, show, add, set, rm, history. The noun is the `arg` of the
+ * command. */
 #ifndef VR_CLI_NOUN_VERBS_H
 #define VR_CLI_NOUN_VERBS_H
 
@@ -26,6 +27,8 @@ int vr_cli_noun_set_run(struct vr_cli *cli, const void *opts, int argc, char **a
                         struct vr_err *err);
 int vr_cli_noun_rm_run(struct vr_cli *cli, const void *opts, int argc, char **argv,
                        struct vr_err *err);
+int vr_cli_noun_history_run(struct vr_cli *cli, const void *opts, int argc, char **argv,
+                            struct vr_err *err);
 
 /** Swarms are named by a filter, which may mean several. */
 bool vr_cli_noun_is_swarm(const struct vr_cli_noun *noun);

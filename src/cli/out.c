@@ -119,7 +119,8 @@ int vr_out_confirm(const struct vr_out *out, bool yes, const char *question, str
     if (yes || out->old)
         return 1;
     if (!out->ask)
-        return vr_fail(err, VR_INVALID, "%s: not a terminal to ask on; give --yes", question);
+        return vr_fail(err, VR_INVALID, "%s There is no terminal to answer on; add --yes",
+                       question);
     fprintf(stderr, "%s [y/N] ", question);
     if (!fgets(answer, sizeof(answer), stdin))
         fputc('\n', stderr);

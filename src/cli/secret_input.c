@@ -3,6 +3,7 @@
 #include "cli/secret_input.h"
 
 #include "core/str.h"
+#include "sys/fs.h"
 
 #include <fcntl.h>
 #include <stdio.h>
@@ -34,6 +35,22 @@ static int read_line(int fd, char **out, struct vr_err *err)
 int vr_secret_read(char **out, struct vr_err *err)
 {
     return read_line(STDIN_FILENO, out, err);
+}
+
+int vr_secret_read_all(char **out, struct vr_err *err)
+{
+    vr_auto_secret char *text = NULL;
+    size_t n;
+    int r = vr_fd_read_all(STDIN_FILENO, VR_SECRET_ALL_BYTES, &text, &n, err);
+
+    if (r < 0)
+        return vr_fail_in(err, r, "read the secret");
+    if (strlen(text) != n)
+        return vr_fail(err, VR_INVALID, "the secret has a NUL byte");
+    if (n && text[n - 1] == '\n')
+        text[n - 1] = '\0';
+    *out = vr_take(text);
+    return 0;
 }
 
 int vr_secret_ask(const char *prompt, char **out, struct vr_err *err)

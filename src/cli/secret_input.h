@@ -5,7 +5,8 @@
 
 #include "core/err.h"
 
-#define VR_SECRET_BYTES 1024u
+#define VR_SECRET_BYTES     1024u
+#define VR_SECRET_ALL_BYTES (64u << 10) /* of one that is read whole */
 
 /** Ask on the terminal, without echo. *out is given. -VR_INVALID without a terminal. */
 VR_MUST_USE
@@ -14,6 +15,10 @@ int vr_secret_ask(const char *prompt, char **out, struct vr_err *err);
 /** The first line of standard input. *out is given. */
 VR_MUST_USE
 int vr_secret_read(char **out, struct vr_err *err);
+
+/** All of standard input but one line end at its end, so that keys of several lines are whole. */
+VR_MUST_USE
+int vr_secret_read_all(char **out, struct vr_err *err);
 
 /** Wipe and free; accepts NULL. */
 void vr_secret_free(char *secret);
