@@ -42,7 +42,7 @@ enum vr_role vr_who_role_for(const struct vr_who *who, int64_t app_id)
 
 bool vr_who_may_ask(const struct vr_who *who, enum vr_role role, enum vr_scope scope)
 {
-    if (role == VR_ROLE_UNSET)
+    if (role == VR_ROLE_UNSET || who->role < VR_ROLE_VIEWER)
         return false;
     if (scope == VR_SCOPE_APP && who->app_count && role <= VR_ROLE_DEPLOYER)
         return true;

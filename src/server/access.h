@@ -8,8 +8,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define VR_WHO_GRANTS_MAX 64 /* apps that one user may be granted */
-#define VR_WHO_NAME_BYTES 64
+#define VR_WHO_GRANTS_MAX 64  /* apps that one user may be granted */
+#define VR_WHO_NAME_BYTES 151 /* of the longest user name */
+#define VR_WHO_CSRF_BYTES 64
 #define VR_WHO_VIA_BYTES  80 /* "token " and its name, cut if it is longer */
 
 /**
@@ -44,7 +45,9 @@ struct vr_who {
     char via[VR_WHO_VIA_BYTES]; /* "basic", "token <name>", "session": for the audit log */
     int64_t token_id;           /* 0: no token; so the next */
     int64_t session_id;
-    bool is_capped; /* a token that may less than its user */
+    int64_t session_ends_us;
+    char csrf[VR_WHO_CSRF_BYTES]; /* what a change by this session repeats in X-CSRFToken */
+    bool is_capped;               /* a token that may less than its user */
 };
 
 struct vr_call;

@@ -6,13 +6,22 @@
  * remembered for some minutes under a keyed hash of itself, which is of no use to anyone but this
  * process; all is forgotten whenever a user changes. A user whom nobody knows costs the same check,
  * of a password that is no one's: else the time of an answer would tell who has an account. Tokens
- * are random, so a plain SHA-256 of them is enough to look them up by.
+ * and cookies are random, so a plain SHA-256 of them is enough to look them up by.
+ *
+ * After some wrong passwords, none is looked at for a while, right or wrong, remembered or not:
+ * else guesses could be told apart during the wait. Tokens and sessions go on meanwhile.
  */
 #include "server/auth.h"
 
 #include "core/clock.h"
 #include "fmt/base64.h"
 #include "fmt/hash.h"
+#include "server/password.h"
+#include "server/remote.h"
+#include "server/session.h"
+#include "server/throttle.h"
+#include "store/grant.h"
+#include "store/session.h"
 #include "store/token.h"
 #include "store/user.h"
 
@@ -33,13 +42,15 @@ struct cached {
 
 struct vr_auth {
     struct vr_store *store;
+    const struct vr_cidr_list *trusted;
     char nobodys_password[crypto_pwhash_STRBYTES]; /* hash; "" if it could not be made */
     unsigned char key[VR_HASH_KEY_BYTES];
     pthread_mutex_t lock;
     struct cached *cache; /* VR_AUTH_CACHE_MAX, under lock */
-    size_t next;
-    uint64_t forgotten; /* times that all was forgotten; under lock */
+    size_t next, used;    /* under lock */
+    uint64_t forgotten;   /* times that all was forgotten; under lock */
     atomic_int verifying;
+    struct vr_throttle *throttle;
 };
 
 /* Made once, at the cost of every stored password; what it is the hash of, nobody knows. */
@@ -48,18 +59,20 @@ static void make_nobodys_password(char *out, size_t size)
     vr_auto_free char *password = vr_random_hex(VR_AUTH_TOKEN_BYTES);
     vr_auto_free char *hash = NULL;
 
-    if (vr_auth_hash_password(password, &hash, NULL) == 0)
+    if (vr_password_hash(password, &hash, NULL) == 0)
         snprintf(out, size, "%s", hash);
 }
 
-struct vr_auth *vr_auth_new(struct vr_store *store)
+struct vr_auth *vr_auth_new(struct vr_store *store, const struct vr_cidr_list *trusted)
 {
     struct vr_auth *auth = vr_alloc(sizeof(*auth));
 
     auth->store = store;
+    auth->trusted = trusted;
     auth->cache = vr_alloc_array(VR_AUTH_CACHE_MAX, sizeof(*auth->cache));
     vr_random(auth->key, sizeof(auth->key));
     make_nobodys_password(auth->nobodys_password, sizeof(auth->nobodys_password));
+    auth->throttle = vr_throttle_new();
     pthread_mutex_init(&auth->lock, NULL);
     return auth;
 }
@@ -70,6 +83,7 @@ struct vr_auth *vr_auth_free(struct vr_auth *auth)
         return NULL;
     pthread_mutex_destroy(&auth->lock);
     sodium_memzero(auth->key, sizeof(auth->key));
+    vr_throttle_free(auth->throttle);
     free(auth->cache);
     free(auth);
     return NULL;
@@ -78,7 +92,9 @@ struct vr_auth *vr_auth_free(struct vr_auth *auth)
 void vr_auth_forget(struct vr_auth *auth)
 {
     pthread_mutex_lock(&auth->lock);
-    memset(auth->cache, 0, VR_AUTH_CACHE_MAX * sizeof(*auth->cache));
+    memset(auth->cache, 0, auth->used * sizeof(*auth->cache));
+    auth->used = 0;
+    auth->next = 0;
     auth->forgotten++;
     pthread_mutex_unlock(&auth->lock);
 }
@@ -94,7 +110,7 @@ static bool remembered(struct vr_auth *auth, const char *hash, struct vr_who *ou
 
     pthread_mutex_lock(&auth->lock);
     *out_forgotten = auth->forgotten;
-    for (size_t i = 0; i < VR_AUTH_CACHE_MAX && !found; i++) {
+    for (size_t i = 0; i < auth->used && !found; i++) {
         struct cached *c = &auth->cache[i];
 
         if (c->until.ns > now.ns && !strcmp(c->hash, hash)) {
@@ -118,26 +134,63 @@ static void remember(struct vr_auth *auth, const char *hash, const struct vr_who
     auth->cache[auth->next] = (struct cached){
         .who = *who, .until = vr_mono_add_ms(vr_mono_now(), VR_AUTH_CACHE_SECS * 1000)};
     snprintf(auth->cache[auth->next].hash, VR_HASH_SECRET_HEX, "%s", hash);
+    if (auth->next == auth->used)
+        auth->used++;
     auth->next = (auth->next + 1) % VR_AUTH_CACHE_MAX;
     pthread_mutex_unlock(&auth->lock);
 }
 
-/* ------------------------------------------------------------------ users */
+/* ------------------------------------------------------------------ rights */
 
 static int nobody(struct vr_err *err)
 {
     return vr_fail(err, VR_DENIED, "user or password is wrong");
 }
 
-static int fill_who(const struct vr_user_row *user, struct vr_who *out, struct vr_err *err)
+static int insist_on_active(const struct vr_user_row *user, struct vr_err *err)
 {
-    if (!user->is_active)
-        return vr_fail(err, VR_DENIED, "user '%s' is switched off", user->username);
+    if (user->is_active)
+        return 0;
+    return vr_fail(err, VR_DENIED, "user '%s' is switched off", user->username);
+}
+
+/* All that the user may; who is a deployer of everything needs no grants. */
+static int fill_who(struct vr_tx *tx, const struct vr_user_row *user, struct vr_who *out,
+                    struct vr_err *err)
+{
+    VR_ROWS(grant) grants = {0};
+    int r = 0;
+
     *out = (struct vr_who){.id = user->id, .role = vr_role_parse(user->role)};
     snprintf(out->username, sizeof(out->username), "%s", user->username);
-    snprintf(out->via, sizeof(out->via), "basic");
-    return 0;
+    if (out->role < VR_ROLE_DEPLOYER)
+        r = vr_store_grant_list(tx, user->id, &grants, err);
+    for (size_t i = 0; i < grants.n && i < VR_WHO_GRANTS_MAX; i++)
+        out->apps[out->app_count++] = grants.v[i].app_id;
+    return r;
 }
+
+/* A token may no more than its role, and outside of its app no more than look. */
+static void cap_who(struct vr_who *who, const struct vr_token_row *token)
+{
+    enum vr_role most = vr_role_parse(token->role);
+    enum vr_role of_app = vr_who_role_for(who, token->app_id);
+
+    who->is_capped =
+        token->app_id || who->role > most || (who->app_count && most < VR_ROLE_DEPLOYER);
+    if (token->app_id || most < VR_ROLE_DEPLOYER)
+        who->app_count = 0;
+    if (token->app_id && of_app >= VR_ROLE_DEPLOYER && most >= VR_ROLE_DEPLOYER)
+        who->apps[who->app_count++] = token->app_id;
+    if (token->app_id && who->role > VR_ROLE_VIEWER)
+        who->role = VR_ROLE_VIEWER;
+    if (who->role > most)
+        who->role = most;
+    who->token_id = token->id;
+    snprintf(who->via, sizeof(who->via), "token %s", token->name);
+}
+
+/* ------------------------------------------------------------------ tokens */
 
 typedef int use_fn(struct vr_tx *tx, int64_t id, struct vr_wall now, struct vr_err *err);
 
@@ -153,8 +206,7 @@ static void note_use(struct vr_auth *auth, use_fn *use, int64_t id)
         vr_ignore(vr_store_commit(tx, NULL, NULL), "a log-in does not fail for want of its time");
 }
 
-static int user_of_token(struct vr_auth *auth, const char *token, struct vr_who *out,
-                         struct vr_err *err)
+int vr_auth_token(struct vr_auth *auth, const char *token, struct vr_who *out, struct vr_err *err)
 {
     VR_OWNED(vr_tx_free) struct vr_tx *tx = NULL;
     vr_auto_free char *sha256 = vr_auth_token_sha256(token);
@@ -169,54 +221,190 @@ static int user_of_token(struct vr_auth *auth, const char *token, struct vr_who 
     if (r == 0)
         r = vr_store_user_find_id(tx, row.user_id, &user, err);
     if (r == 0)
-        r = fill_who(&user, out, err);
+        r = insist_on_active(&user, err);
+    if (r == 0)
+        r = fill_who(tx, &user, out, err);
     if (r < 0)
         return r;
+    cap_who(out, &row);
     tx = vr_tx_free(tx);
     if (row.last_used_us + VR_AUTH_CACHE_SECS * VR_US_PER_S < vr_wall_now().us)
         note_use(auth, vr_store_token_used, row.id);
     return 0;
 }
 
-/* vr_auth_check_password(), unless as many checks as there may be are under way. */
-static int check_in_turn(struct vr_auth *auth, const char *hash, const char *password,
+/* ------------------------------------------------------------------ sessions */
+
+static void note_session(struct vr_auth *auth, const struct vr_session_row *row, struct vr_wall now)
+{
+    VR_OWNED(vr_tx_free) struct vr_tx *tx = NULL;
+    int r = vr_store_begin(auth->store, VR_DB_WRITE, &tx, NULL);
+
+    if (r == 0)
+        r = vr_store_session_seen(tx, row->id, now, vr_session_expiry_us(row->created_us, now),
+                                  NULL);
+    if (r == 0)
+        vr_ignore(vr_store_commit(tx, NULL, NULL), "the next request tries it again");
+}
+
+static int user_of_session(struct vr_auth *auth, const char *session, struct vr_who *out,
+                           struct vr_err *err)
+{
+    VR_OWNED(vr_tx_free) struct vr_tx *tx = NULL;
+    vr_auto_free char *sha256 = vr_session_sha256(session);
+    struct vr_wall now = vr_wall_now();
+    VR_ROW(session) row = {0};
+    VR_ROW(user) user = {0};
+    int r = vr_store_begin(auth->store, VR_DB_READ, &tx, err);
+
+    if (r == 0)
+        r = vr_store_session_find(tx, sha256, now, &row, err);
+    if (r == -VR_NOT_FOUND)
+        return vr_fail(err, VR_DENIED, "the session has ended: log in again");
+    if (r == 0)
+        r = vr_store_user_find_id(tx, row.user_id, &user, err);
+    if (r == 0)
+        r = insist_on_active(&user, err);
+    if (r == 0)
+        r = fill_who(tx, &user, out, err);
+    if (r < 0)
+        return r;
+    out->session_id = row.id;
+    out->session_ends_us = vr_session_expiry_us(row.created_us, now);
+    snprintf(out->csrf, sizeof(out->csrf), "%s", row.csrf);
+    snprintf(out->via, sizeof(out->via), "session");
+    tx = vr_tx_free(tx);
+    if (row.seen_us + VR_SESSION_SEEN_S * VR_US_PER_S < now.us)
+        note_session(auth, &row, now);
+    return 0;
+}
+
+/* ------------------------------------------------------------------ passwords */
+
+/*
+ * By what address failures of a request are counted; "": by none. Those who ask from this machine
+ * itself have an account on it: to count them together would let any of them lock out all.
+ */
+static void find_address(const struct vr_auth *auth, const struct vr_http_req *req,
+                         char out[VR_REMOTE_BYTES])
+{
+    vr_remote_of(auth->trusted, req, out);
+    if (vr_str_has_prefix(out, "127.") || vr_streq(out, "::1"))
+        *out = '\0';
+}
+
+/* A password that somebody says is theirs. All borrowed. */
+struct attempt {
+    const char *username;
+    const char *password;
+    char address[VR_REMOTE_BYTES]; /* "": not counted */
+    int64_t *out_wait_s;
+};
+
+static int insist_on_wait(struct vr_auth *auth, const struct attempt *attempt, struct vr_err *err)
+{
+    int64_t wait_s =
+        vr_throttle_wait_s(auth->throttle, attempt->username, attempt->address, vr_mono_now());
+
+    if (!wait_s)
+        return 0;
+    *attempt->out_wait_s = wait_s;
+    return vr_fail(err, VR_LIMIT, "too many wrong passwords: try again in %lld seconds",
+                   (long long)wait_s);
+}
+
+/* vr_password_fits(), unless as many checks as there may be are under way. */
+static int check_in_turn(struct vr_auth *auth, const char *hash, const struct attempt *attempt,
                          bool *out_right, struct vr_err *err)
 {
     int r = 0;
 
+    *attempt->out_wait_s = 1;
     if (atomic_fetch_add(&auth->verifying, 1) < VR_AUTH_VERIFY_MAX)
-        *out_right = vr_auth_check_password(hash, password);
+        *out_right = vr_password_fits(hash, attempt->password);
     else
         r = vr_fail(err, VR_LIMIT, "too many log-ins at once: try again in a second");
     atomic_fetch_sub(&auth->verifying, 1);
     return r;
 }
 
-static int user_of_password(struct vr_auth *auth, const char *username, const char *password,
-                            struct vr_who *out, struct vr_err *err)
+/* An imported hash becomes one of ours as soon as the password is known. */
+static void upgrade(struct vr_auth *auth, const struct vr_user_row *user, const char *password)
 {
-    VR_ROW(user) user = {0};
-    bool is_known, right;
+    VR_OWNED(vr_tx_free) struct vr_tx *tx = NULL;
+    vr_auto_free char *hash = NULL;
     int r;
 
-    {
-        VR_OWNED(vr_tx_free) struct vr_tx *tx = NULL; /* ends before the slow part */
+    if (!vr_password_is_old(user->password))
+        return;
+    r = vr_password_upgrade(password, &hash, NULL);
+    if (r == 0)
+        r = vr_store_begin(auth->store, VR_DB_WRITE, &tx, NULL);
+    if (r == 0)
+        r = vr_store_user_upgrade_password(tx, user->id, user->password, hash, NULL);
+    if (r == 0)
+        vr_ignore(vr_store_commit(tx, NULL, NULL), "the next log-in tries it again");
+}
 
-        r = vr_store_begin(auth->store, VR_DB_READ, &tx, err);
-        if (r == 0)
-            r = vr_store_user_find(tx, username, &user, err);
-    }
+static int find_user(struct vr_auth *auth, const char *username, struct vr_user_row *user,
+                     struct vr_who *out, struct vr_err *err)
+{
+    VR_OWNED(vr_tx_free) struct vr_tx *tx = NULL; /* ends before the slow part */
+    int r = vr_store_begin(auth->store, VR_DB_READ, &tx, err);
+
+    if (r == 0)
+        r = vr_store_user_find(tx, username, user, err);
+    return r < 0 ? r : fill_who(tx, user, out, err);
+}
+
+static int user_of_password(struct vr_auth *auth, const struct attempt *attempt, struct vr_who *out,
+                            struct vr_err *err)
+{
+    VR_ROW(user) user = {0};
+    struct vr_who who;
+    bool is_known, right;
+    int r = find_user(auth, attempt->username, &user, &who, err);
+
     is_known = r == 0;
     if (r < 0 && r != -VR_NOT_FOUND)
         return r;
-    r = check_in_turn(auth, is_known ? user.password : auth->nobodys_password, password, &right,
+    r = check_in_turn(auth, is_known ? user.password : auth->nobodys_password, attempt, &right,
                       err);
     if (r < 0)
         return r;
-    r = is_known && right ? fill_who(&user, out, err) : nobody(err);
-    if (r == 0)
-        note_use(auth, vr_store_user_logged_in, user.id);
-    return r;
+    if (!is_known || !right) {
+        vr_throttle_failed(auth->throttle, attempt->username, attempt->address, vr_mono_now());
+        return nobody(err);
+    }
+    vr_throttle_passed(auth->throttle, attempt->username, attempt->address);
+    r = insist_on_active(&user, err);
+    if (r < 0)
+        return r;
+    upgrade(auth, &user, attempt->password);
+    note_use(auth, vr_store_user_logged_in, user.id);
+    *out = who;
+    return 0;
+}
+
+/* A pair of Basic comes with every request, so it is remembered. @pair  "username:password" */
+static int user_of_pair(struct vr_auth *auth, const struct attempt *attempt, const char *pair,
+                        struct vr_who *out, struct vr_err *err)
+{
+    char hash[VR_HASH_SECRET_HEX];
+    uint64_t forgotten;
+    int r = insist_on_wait(auth, attempt, err);
+
+    if (r < 0)
+        return r;
+    vr_hash_secret(auth->key, pair, strlen(pair), hash);
+    if (remembered(auth, hash, out, &forgotten))
+        return 0;
+    r = user_of_password(auth, attempt, out, err);
+    if (r < 0)
+        return r;
+    snprintf(out->via, sizeof(out->via), "basic");
+    remember(auth, hash, out, forgotten);
+    return 0;
 }
 
 /* A password may begin as tokens do, but hardly has their length and digits as well. */
@@ -227,14 +415,13 @@ static bool is_token(const char *text)
                              VR_AUTH_TOKEN_BYTES * 2);
 }
 
-static int user_of_basic(struct vr_auth *auth, const char *encoded, struct vr_who *out,
-                         struct vr_err *err)
+static int user_of_basic(struct vr_auth *auth, const struct vr_http_req *req, const char *encoded,
+                         struct vr_who *out, int64_t *out_wait_s, struct vr_err *err)
 {
-    char hash[VR_HASH_SECRET_HEX];
     vr_auto_free char *pair = NULL;
-    uint64_t forgotten;
+    vr_auto_free char *username = NULL;
     size_t n = 0;
-    char *password;
+    const char *password;
     int r;
 
     r = strlen(encoded) > CREDENTIALS_BYTES
@@ -242,35 +429,51 @@ static int user_of_basic(struct vr_auth *auth, const char *encoded, struct vr_wh
             : vr_base64_decode(vr_str(encoded), (unsigned char **)&pair, &n, NULL);
     if (r < 0 || memchr(pair, '\0', n) || !(password = strchr(pair, ':')))
         return vr_fail(err, VR_DENIED, "the Authorization header is not Basic user:password");
-    vr_hash_secret(auth->key, pair, n, hash);
-    *password++ = '\0';
-    if (remembered(auth, hash, out, &forgotten)) {
-        sodium_memzero(pair, n);
-        return 0;
+    username = vr_strndup(pair, (size_t)(password - pair));
+    password++;
+    if (is_token(password)) {
+        r = vr_auth_token(auth, password, out, err);
+        if (r == 0 && !vr_streq(username, out->username))
+            r = nobody(err);
+    } else {
+        struct attempt attempt = {
+            .username = username, .password = password, .out_wait_s = out_wait_s};
+
+        find_address(auth, req, attempt.address);
+        r = user_of_pair(auth, &attempt, pair, out, err);
     }
-    if (is_token(password))
-        r = user_of_token(auth, password, out, err);
-    else
-        r = user_of_password(auth, pair, password, out, err);
-    if (r == 0 && !vr_streq(pair, out->username))
-        r = nobody(err);
-    if (r == 0)
-        remember(auth, hash, out, forgotten);
     sodium_memzero(pair, n);
     return r;
 }
 
+int vr_auth_log_in(struct vr_auth *auth, const struct vr_http_req *req, const char *username,
+                   const char *password, struct vr_who *out, int64_t *out_wait_s,
+                   struct vr_err *err)
+{
+    struct attempt attempt = {.username = username, .password = password, .out_wait_s = out_wait_s};
+    int r;
+
+    find_address(auth, req, attempt.address);
+    r = insist_on_wait(auth, &attempt, err);
+    return r < 0 ? r : user_of_password(auth, &attempt, out, err);
+}
+
+/* ------------------------------------------------------------------ a request */
+
 int vr_auth_user(struct vr_auth *auth, const struct vr_http_req *req, struct vr_who *out,
-                 struct vr_err *err)
+                 int64_t *out_wait_s, struct vr_err *err)
 {
     const char *header = vr_http_req_header(req, "authorization");
+    char session[VR_SESSION_HEX];
 
+    if (!header && vr_session_cookie(req, session))
+        return user_of_session(auth, session, out, err);
     if (!header)
         return vr_fail(err, VR_DENIED, "log in: there is no Authorization header");
     if (!strncasecmp(header, "basic ", 6))
-        return user_of_basic(auth, header + 6, out, err);
+        return user_of_basic(auth, req, header + 6, out, out_wait_s, err);
     if (!strncasecmp(header, "bearer ", 7))
-        return user_of_token(auth, header + 7, out, err);
+        return vr_auth_token(auth, header + 7, out, err);
     return vr_fail(err, VR_DENIED, "the Authorization header is neither Basic nor Bearer");
 }
 
@@ -298,29 +501,7 @@ int vr_auth_host(struct vr_auth *auth, const struct vr_http_req *req, struct vr_
     return r == -VR_NOT_FOUND ? vr_fail(err, VR_DENIED, "the host token is not known") : r;
 }
 
-/* ------------------------------------------------------------------ secrets */
-
-int vr_auth_hash_password(const char *password, char **out, struct vr_err *err)
-{
-    size_t n = strlen(password);
-    char hash[crypto_pwhash_STRBYTES];
-
-    if (n < VR_AUTH_PASSWORD_MIN || n > VR_AUTH_PASSWORD_MAX)
-        return vr_fail(err, VR_INVALID, "a password has %d to %d characters, not %zu",
-                       VR_AUTH_PASSWORD_MIN, VR_AUTH_PASSWORD_MAX, n);
-    if (crypto_pwhash_str(hash, password, n, crypto_pwhash_OPSLIMIT_INTERACTIVE,
-                          crypto_pwhash_MEMLIMIT_INTERACTIVE) != 0)
-        return vr_fail(err, VR_LIMIT, "not enough memory to hash a password");
-    *out = vr_strdup(hash);
-    return 0;
-}
-
-bool vr_auth_check_password(const char *hash, const char *password)
-{
-    size_t n = strlen(password);
-
-    return n <= VR_AUTH_PASSWORD_MAX && crypto_pwhash_str_verify(hash, password, n) == 0;
-}
+/* ------------------------------------------------------------------ making tokens */
 
 char *vr_auth_token_sha256(const char *token)
 {

@@ -44,7 +44,7 @@ static bool change_user(struct rig *r, const char *name, const char *password, b
     if (password) {
         free(row.password);
         row.password = NULL;
-        if (vr_auth_hash_password(password, &row.password, &r->err) < 0)
+        if (vr_password_hash(password, &row.password, &r->err) < 0)
             return false;
     }
     return vr_store_user_update(tx, &row, &r->err) == 0 && vr_store_commit(tx, NULL, &r->err) == 0;
@@ -191,8 +191,8 @@ static void *log_in(void *arg)
     struct attempt *a = arg;
     VR_OWNED(vr_http_client_free) struct vr_http_client *client = vr_http_client_new();
     vr_auto_free char *url = vr_strf("%s" WHOAMI, a->rig->base);
-    vr_auto_free char *password = vr_strf("guess number %d", a->number);
-    struct vr_http_call call = {.url = url, .user = "ann", .password = password};
+    vr_auto_free char *name = vr_strf("guest%d", a->number); /* one's own: none is made to wait */
+    struct vr_http_call call = {.url = url, .user = name, .password = "wrong password"};
     struct vr_http_result result = {0};
 
     a->status = vr_http_call(client, &call, &result, NULL) < 0 ? -1 : result.status;
@@ -201,7 +201,7 @@ static void *log_in(void *arg)
 }
 
 /* Sixteen guesses at once: how many of them were told to wait, -1 if one was answered otherwise. */
-static int guess_at_once(struct rig *r)
+static int guess_at_once(struct rig *r, int round)
 {
     struct attempt attempts[16];
     pthread_t threads[VR_COUNT(attempts)];
@@ -209,7 +209,7 @@ static int guess_at_once(struct rig *r)
     int limited = 0;
 
     for (; n < VR_COUNT(attempts); n++) {
-        attempts[n] = (struct attempt){.rig = r, .number = (int)n};
+        attempts[n] = (struct attempt){.rig = r, .number = round * 100 + (int)n};
         if (pthread_create(&threads[n], NULL, log_in, &attempts[n]) != 0)
             break;
     }
@@ -231,7 +231,7 @@ TEST(auth__more_log_ins_at_once_than_may_be_checked__are_told_to_wait)
 
     CHECK(rig_start(&r));
     for (int i = 0; i < 20 && limited == 0; i++)
-        limited = guess_at_once(&r);
+        limited = guess_at_once(&r, i);
     CHECK(limited > 0);
 }
 
@@ -241,18 +241,4 @@ TEST(auth_status__of_each_failure__is_the_apis)
     CHECK(vr_auth_status(-VR_LIMIT) == 429);
     CHECK(vr_auth_status(-VR_BUSY) == 503);
     CHECK(vr_auth_status(-VR_IO) == 503);
-}
-
-TEST(auth_hash_password__too_short_or_long__is_refused)
-{
-    char text[VR_AUTH_PASSWORD_MAX + 2];
-    vr_auto_free char *hash = NULL;
-
-    memset(text, 'x', sizeof(text));
-    text[VR_AUTH_PASSWORD_MAX + 1] = '\0';
-    CHECK(vr_auth_hash_password(text, &hash, NULL) == -VR_INVALID);
-    text[VR_AUTH_PASSWORD_MIN - 1] = '\0';
-    CHECK(vr_auth_hash_password(text, &hash, NULL) == -VR_INVALID);
-    CHECK(hash == NULL);
-    CHECK(!vr_auth_check_password("not a hash", "anything"));
 }

@@ -1,11 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* Files of the contract: slugs and compile logs under /files/. */
-#include "server/files.h"
-
 #include "blob/blob.h"
 #include "fmt/query.h"
 #include "net/http_resp.h"
-#include "server/auth.h"
 #include "server/route.h"
 #include "store/build.h"
 
@@ -76,33 +73,15 @@ static int answer_slug(struct vr_server *server, struct vr_http_req *req, const 
     return r;
 }
 
-void vr_files_handle(struct vr_server *server, struct vr_http_req *req)
+static int show_file(struct vr_call *call, struct vr_err *err)
 {
-    const char *name = vr_http_req_segment(req, 2);
-    struct vr_err err = VR_ERR_NULL;
-    struct vr_who who;
-    int r;
+    const char *name = call->args[0];
 
-    if (!vr_streq(vr_http_req_method(req), "GET")) {
-        vr_http_answer_error(req, 405, "files can be read, not changed");
-        return;
-    }
-    r = vr_auth_user(server->auth, req, &who, &err);
-    if (r < 0) {
-        vr_reply_refused(req, r, &err);
-        return;
-    }
-    if (who.role < VR_ROLE_VIEWER) {
-        vr_http_answer_error(req, 403, "user '%s' is a %s; this needs a %s", who.username,
-                             vr_role_name(who.role), vr_role_name(VR_ROLE_VIEWER));
-        return;
-    }
-    if (!vr_streq(vr_http_req_segment(req, 1), "builds") || !name ||
-        vr_http_req_segment_count(req) != 3)
-        r = vr_fail(&err, VR_NOT_FOUND, "there is no file '%s'", vr_http_req_path(req));
-    else
-        r = log_of(name) ? answer_log(server, req, log_of(name), &err)
-                         : answer_slug(server, req, name, &err);
-    if (r < 0)
-        vr_reply_error(req, r, &err);
+    return log_of(name) ? answer_log(call->server, call->req, log_of(name), err)
+                        : answer_slug(call->server, call->req, name, err);
 }
+
+const struct vr_route vr_routes_file[] = {
+    {"GET", "files/builds/*", VR_ROLE_VIEWER, show_file},
+    {NULL},
+};

@@ -8,11 +8,9 @@
 #include "fmt/json.h"
 #include "net/http_server.h"
 #include "server/agents.h"
-#include "server/api/streams.h"
 #include "server/auth.h"
-#include "server/files.h"
 #include "server/hub.h"
-#include "server/manual.h"
+#include "server/password.h"
 #include "server/route.h"
 #include "server/server.h"
 #include "store/balancer.h"
@@ -54,85 +52,26 @@ int vr_server_commit(struct vr_server *server, struct vr_tx *tx, struct vr_err *
 
 /* ------------------------------------------------------------------ requests */
 
-static bool is_below(const struct vr_http_req *req, const char *first, const char *second)
+static bool is_agents(const struct vr_http_req *req)
 {
-    return vr_streq(vr_http_req_segment(req, 0), first) &&
-           (!second || vr_streq(vr_http_req_segment(req, 1), second));
-}
-
-static void answer_health(struct vr_server *server, struct vr_http_req *req)
-{
-    VR_OWNED(vr_tx_free) struct vr_tx *tx = NULL;
-    bool ok = vr_store_begin(server->store, VR_DB_READ, &tx, NULL) == 0;
-    struct vr_http_resp *resp = vr_http_resp_new(ok ? 200 : 503);
-    vr_auto_json json_t *body =
-        json_pack("{s:s, s:s, s:s, s:s}", "status", ok ? "ok" : "failing", "version", VR_VERSION,
-                  "database", ok ? "ok" : "away", "engine", "active");
-
-    vr_http_resp_json(resp, body);
-    vr_http_answer(req, resp);
-}
-
-static void answer_root(struct vr_server *server, struct vr_http_req *req)
-{
-    struct vr_http_resp *resp = vr_http_resp_new(200);
-
-    vr_http_resp_text(resp, "text/plain; charset=utf-8",
-                      "This is Velociraptor " VR_VERSION ".\nThe API is at /api/v1/, the command "
-                      "line is `vr`.\n");
-    vr_http_answer(req, resp);
-}
-
-/* The parts of the server by where their paths begin; the first that fits is taken. */
-static const struct part {
-    const char *first, *second; /* NULL: any, or none */
-    void (*begin)(struct vr_server *server, struct vr_http_req *req, struct vr_http_intake *intake);
-    void (*handle)(struct vr_server *server, struct vr_http_req *req);
-    const char *routes; /* as vr_route_print() has them; NULL: by that, or not for users */
-} parts[] = {
-    {"agent", "v1", vr_agents_begin, vr_agents_handle, NULL},
-    {"api", "v1", vr_route_begin, vr_route_handle, NULL},
-    {"api", "streams", vr_route_begin, vr_route_handle, NULL},
-    {"api", NULL, NULL, vr_manual_handle,
-     "GET /api/ anyone platform\nGET /api/openapi.json anyone platform\n"},
-    {"files", NULL, NULL, vr_files_handle, "GET /files/builds/* viewer platform\n"},
-    {"healthz", NULL, NULL, answer_health, "GET /healthz anyone platform\n"},
-    {NULL, NULL, NULL, answer_root, "GET / anyone platform\n"},
-};
-
-static const struct part *part_of(const struct vr_http_req *req)
-{
-    for (size_t i = 0; i < VR_COUNT(parts); i++)
-        if (parts[i].first ? is_below(req, parts[i].first, parts[i].second)
-                           : vr_http_req_segment_count(req) == 0)
-            return &parts[i];
-    return NULL;
+    return vr_streq(vr_http_req_segment(req, 0), "agent") &&
+           vr_streq(vr_http_req_segment(req, 1), "v1");
 }
 
 static void begin(void *user, struct vr_http_req *req, struct vr_http_intake *intake)
 {
-    const struct part *part = part_of(req);
-
-    if (part && part->begin)
-        part->begin(user, req, intake);
+    if (is_agents(req))
+        vr_agents_begin(user, req, intake);
+    else
+        vr_route_begin(user, req, intake);
 }
 
 static void handle(void *user, struct vr_http_req *req)
 {
-    const struct part *part = part_of(req);
-
-    if (part)
-        part->handle(user, req);
+    if (is_agents(req))
+        vr_agents_handle(user, req);
     else
-        vr_http_answer_error(req, 404, "there is nothing at '%s'", vr_http_req_path(req));
-}
-
-static int print_routes(void)
-{
-    for (size_t i = 0; i < VR_COUNT(parts); i++)
-        fputs(parts[i].routes ? parts[i].routes : "", stdout);
-    vr_route_print(stdout);
-    return 0;
+        vr_route_handle(user, req);
 }
 
 /* ------------------------------------------------------------------ the first start */
@@ -158,7 +97,7 @@ static int make_admin(struct vr_server *server, struct vr_tx *tx, struct vr_err 
     row.must_change_password = true;
     row.joined_us = vr_wall_now().us;
     text = vr_strf("%s\n", password);
-    r = vr_auth_hash_password(password, &row.password, err);
+    r = vr_password_hash(password, &row.password, err);
     if (r == 0)
         r = vr_store_user_insert(tx, &row, &id, err);
     if (r == 0)
@@ -351,7 +290,7 @@ static int set_up(struct vr_server *server, struct vr_err *err)
         r = take_join_token(server, err);
     if (r < 0)
         return r;
-    server->auth = vr_auth_new(server->store);
+    server->auth = vr_auth_new(server->store, &server->config.trusted);
     r = first_start(server, err);
     if (r == 0)
         r = vr_hub_start(server, &server->hub, err);
@@ -398,8 +337,10 @@ int vr_server_main(int argc, char **argv)
     vr_auto_close int signals = -1;
     int r;
 
-    if (argc == 2 && vr_streq(argv[1], "--print-routes")) /* for tests */
-        return print_routes();
+    if (argc == 2 && vr_streq(argv[1], "--print-routes")) { /* for tests */
+        vr_route_print(stdout);
+        return 0;
+    }
     signals = vr_signals_open(&err);
     r = signals < 0 ? signals : vr_server_config_read(argc, argv, &server.config, &err);
 

@@ -1,10 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* Serves what describes the API; docs/openapi.yaml and the page are part of the program. */
-#include "server/manual.h"
-
 #include "core/embed.h"
 #include "fmt/hash.h"
-#include "net/http_resp.h"
+#include "server/route.h"
 
 #include <string.h>
 
@@ -29,32 +27,23 @@ static const char *type_of(const char *name)
     return "application/json";
 }
 
-static const struct vr_embed *find_file(const struct vr_http_req *req)
+static const struct vr_embed *find_file(const char *name)
 {
-    size_t count = vr_http_req_segment_count(req);
-    const char *name = count == 1 ? INDEX : vr_http_req_segment(req, 1);
-
-    for (size_t i = 0; i < vr_manual_files_count && count <= 2; i++)
+    for (size_t i = 0; i < vr_manual_files_count; i++)
         if (vr_streq(vr_manual_files[i].name, name))
             return &vr_manual_files[i];
     return NULL;
 }
 
-void vr_manual_handle(struct vr_server *server, struct vr_http_req *req)
+static int show_file(struct vr_call *call, const char *name, struct vr_err *err)
 {
-    const struct vr_embed *file = find_file(req);
+    const struct vr_embed *file = find_file(name);
     VR_OWNED(vr_hash_free) struct vr_hash *hash = NULL;
     char tag[VR_MD5_HEX];
     struct vr_http_resp *resp;
 
-    if (!file) {
-        vr_http_answer_error(req, 404, "there is nothing at '%s'", vr_http_req_path(req));
-        return;
-    }
-    if (!vr_streq(vr_http_req_method(req), "GET")) {
-        vr_http_answer_error(req, 405, "the description of the API can be read, not changed");
-        return;
-    }
+    if (!file)
+        return vr_fail(err, VR_NOT_FOUND, "there is no file '%s'", name);
     hash = vr_hash_new(VR_HASH_MD5);
     vr_hash_add(hash, file->bytes, file->size);
     vr_hash_finish(hash, tag);
@@ -65,5 +54,24 @@ void vr_manual_handle(struct vr_server *server, struct vr_http_req *req)
     vr_http_resp_header(resp, "X-Content-Type-Options", "nosniff");
     vr_http_resp_header(resp, "Referrer-Policy", "no-referrer");
     vr_http_resp_text(resp, type_of(file->name), (const char *)file->bytes);
-    vr_http_answer(req, resp);
+    vr_http_answer(call->req, resp);
+    return 0;
 }
+
+static int show_page(struct vr_call *call, struct vr_err *err)
+{
+    return show_file(call, INDEX, err);
+}
+
+static int show_part(struct vr_call *call, struct vr_err *err)
+{
+    return show_file(call, vr_http_req_segment(call->req, 1), err);
+}
+
+const struct vr_route vr_routes_manual[] = {
+    {"GET", "api/", VR_ROLE_ANYONE, show_page},
+    {"GET", "api/openapi.json", VR_ROLE_ANYONE, show_part},
+    {"GET", "api/manual.css", VR_ROLE_ANYONE, show_part},
+    {"GET", "api/manual.js", VR_ROLE_ANYONE, show_part},
+    {NULL},
+};

@@ -9,37 +9,53 @@
 #include "server/route.h"
 
 #include "core/clock.h"
-#include "server/api/streams.h"
+#include "server/session.h"
 
+#include <inttypes.h>
 #include <string.h>
 #include <strings.h>
 
-static const struct vr_route *const tables[] = {
-    vr_routes_app,   vr_routes_build,  vr_routes_ingredient, vr_routes_keys,
-    vr_routes_squad, vr_routes_swarm,  vr_routes_rollout,    vr_routes_proc,
-    vr_routes_user,  vr_routes_stream, vr_routes_resource,   vr_routes_schedule,
-};
+#define API         "api/v1"
+#define JSON_TYPE   "application/json"
+#define FORM_TYPE   "application/x-www-form-urlencoded"
+#define ALLOW_BYTES 128
 
-static const struct vr_route *const old_tables[] = {vr_routes_old_stream};
+/* clang-format off: a line each, in which they are tried */
+const struct vr_route_table vr_route_tables[] = {
+    {API, vr_routes_app},        {API, vr_routes_build},
+    {API, vr_routes_ingredient}, {API, vr_routes_keys},
+    {API, vr_routes_squad},      {API, vr_routes_swarm},
+    {API, vr_routes_rollout},    {API, vr_routes_proc},
+    {API, vr_routes_user},       {API, vr_routes_account},
+    {API, vr_routes_token},      {API, vr_routes_session},
+    {API, vr_routes_stream},     {API, vr_routes_schedule},
+    {API, vr_routes_resource},   {"api/streams", vr_routes_old_stream},
+    {"", vr_routes_login},       {"", vr_routes_file},
+    {"", vr_routes_manual},      {"", vr_routes_front},
+};
+/* clang-format on */
+
+const size_t vr_route_table_count = VR_COUNT(vr_route_tables);
 
 /* What begin() found out, kept with the request for handle(). */
 struct found {
     const struct vr_route *route;
+    bool is_api; /* below /api/, whose paths end with a slash */
     struct vr_who who;
     const char *args[VR_ROUTE_ARGS];
 };
 
 /* ------------------------------------------------------------------ matching */
 
-/* The parts of the path below the base ("api/v1" is two parts), against one pattern. */
-static bool matches(const char *pattern, struct vr_http_req *req, size_t base,
-                    const char *args[VR_ROUTE_ARGS])
+/* Do parts of the path from *at on fit the pattern? Then *at is behind them. */
+static bool fits(const char *pattern, const struct vr_http_req *req, size_t *at,
+                 const char *args[VR_ROUTE_ARGS])
 {
-    size_t at = base, count = vr_http_req_segment_count(req), arg = 0;
+    size_t arg = 0;
 
     while (*pattern) {
         size_t n = strcspn(pattern, "/");
-        const char *part = vr_http_req_segment(req, at++);
+        const char *part = vr_http_req_segment(req, (*at)++);
 
         if (!part)
             return false;
@@ -50,7 +66,7 @@ static bool matches(const char *pattern, struct vr_http_req *req, size_t base,
         pattern += n;
         pattern += *pattern == '/';
     }
-    return at == count;
+    return true;
 }
 
 static const char *method_of(const struct vr_http_req *req)
@@ -61,49 +77,85 @@ static const char *method_of(const struct vr_http_req *req)
                                                                  : vr_http_req_method(req);
 }
 
-/* The route of a request. If only the method is wrong, `allow` lists those that are right. */
-static const struct vr_route *find(struct vr_http_req *req, size_t base,
-                                   const char *args[VR_ROUTE_ARGS], char *allow, size_t n)
+/* The row that has path and method. Methods of rows that only have the path go to `allow`. */
+static const struct vr_route *find_in(const struct vr_route_table *table,
+                                      const struct vr_http_req *req,
+                                      const char *args[VR_ROUTE_ARGS], struct vr_buf *allow)
 {
-    const char *method = method_of(req);
-    bool is_old = vr_streq(vr_http_req_segment(req, 1), "streams");
-    const struct vr_route *const *list = is_old ? old_tables : tables;
-    size_t count = is_old ? VR_COUNT(old_tables) : VR_COUNT(tables);
+    size_t count = vr_http_req_segment_count(req), base = 0;
 
-    *allow = '\0';
-    for (size_t i = 0; i < count; i++) {
-        for (const struct vr_route *r = list[i]; r->method; r++) {
-            if (!matches(r->path, req, base, args))
-                continue;
-            if (vr_streq(r->method, method))
-                return r;
-            if (!strstr(allow, r->method))
-                snprintf(allow + strlen(allow), n - strlen(allow), "%s%s", *allow ? "," : "",
-                         r->method);
-        }
+    if (!fits(table->base, req, &base, args))
+        return NULL;
+    for (const struct vr_route *r = table->rows; r->method; r++) {
+        size_t at = base;
+
+        if (!fits(r->path, req, &at, args) || at != count)
+            continue;
+        if (vr_streq(r->method, method_of(req)))
+            return r;
+        if (!strstr(vr_buf_text(allow), r->method))
+            vr_buf_addf(allow, "%s%s", allow->len ? "," : "", r->method);
     }
     return NULL;
 }
 
-static void print_table(FILE *out, const char *base, const struct vr_route *table)
+/* The row of a request, into `f`. */
+static void find(const struct vr_http_req *req, struct found *f, struct vr_buf *allow)
+{
+    for (size_t i = 0; i < vr_route_table_count && !f->route; i++) {
+        f->route = find_in(&vr_route_tables[i], req, f->args, allow);
+        f->is_api = *vr_route_tables[i].base;
+    }
+}
+
+static void print_table(FILE *out, const struct vr_route_table *table)
 {
     static const char *const scopes[] = {
         [VR_SCOPE_PLATFORM] = "platform", [VR_SCOPE_APP] = "app", [VR_SCOPE_OWN] = "own"};
+    bool is_api = *table->base;
 
-    for (const struct vr_route *r = table; r->method; r++)
-        fprintf(out, "%s %s%s%s %s %s\n", r->method, base, r->path, *r->path ? "/" : "",
-                vr_role_name(r->role), scopes[r->scope]);
+    for (const struct vr_route *r = table->rows; r->method; r++)
+        fprintf(out, "%s /%s%s%s%s %s %s\n", r->method, table->base, is_api ? "/" : "", r->path,
+                is_api && *r->path ? "/" : "", vr_role_name(r->role), scopes[r->scope]);
 }
 
 void vr_route_print(FILE *out)
 {
-    for (size_t i = 0; i < VR_COUNT(tables); i++)
-        print_table(out, "/api/v1/", tables[i]);
-    for (size_t i = 0; i < VR_COUNT(old_tables); i++)
-        print_table(out, "/api/streams/", old_tables[i]);
+    for (size_t i = 0; i < vr_route_table_count; i++)
+        print_table(out, &vr_route_tables[i]);
 }
 
 /* ------------------------------------------------------------------ before the body */
+
+/*
+ * What a client is asked for that has not logged in. A browser answers "Basic" with a window of
+ * its own, also for a script of a page, which is to show a log-in page instead.
+ */
+static const char *challenge(const struct vr_http_req *req)
+{
+    const char *mode = vr_http_req_header(req, "sec-fetch-mode");
+    char session[VR_SESSION_HEX];
+
+    if (vr_session_cookie(req, session) || (mode && !vr_streq(mode, "navigate")))
+        return "Session realm=\"velociraptor\"";
+    return "Basic realm=\"velociraptor\"";
+}
+
+void vr_reply_refused(struct vr_http_req *req, int r, int64_t wait_s, const struct vr_err *err)
+{
+    int status = vr_auth_status(r);
+    struct vr_http_resp *resp = vr_http_resp_new(status);
+    vr_auto_free char *wait = vr_strf("%" PRId64, status == 429 ? wait_s : 1);
+    vr_auto_json json_t *body =
+        json_pack("{s:s, s:i, s:s}", "error", err->msg, "status", status, "msg", err->msg);
+
+    if (status == 401)
+        vr_http_resp_header(resp, "WWW-Authenticate", challenge(req));
+    else
+        vr_http_resp_header(resp, "Retry-After", wait);
+    vr_http_resp_json(resp, body);
+    vr_http_answer(req, resp);
+}
 
 static void refuse_method(struct vr_http_req *req, const char *allow)
 {
@@ -122,11 +174,23 @@ static void refuse_method(struct vr_http_req *req, const char *allow)
     vr_http_answer(req, resp);
 }
 
+static bool is_unsafe(const struct vr_http_req *req)
+{
+    return !vr_streq(vr_http_req_method(req), "GET");
+}
+
+static bool has_body_type(const struct vr_http_req *req, const char *type)
+{
+    const char *sent = vr_http_req_header(req, "content-type");
+
+    return sent && !strncasecmp(sent, type, strlen(type));
+}
+
 /*
  * Every write says that it is JSON, with a body or without: a page of another origin cannot make a
  * browser say so, and the clients of the original always did.
  */
-static bool needs_json(struct vr_http_req *req)
+static bool needs_type(const struct vr_http_req *req)
 {
     const char *length = vr_http_req_header(req, "content-length");
     const char *method = vr_http_req_method(req);
@@ -135,11 +199,67 @@ static bool needs_json(struct vr_http_req *req)
            vr_http_req_header(req, "transfer-encoding") || (length && !vr_streq(length, "0"));
 }
 
-static bool is_json(const struct vr_http_req *req)
+/* Returns true if it refused. */
+static bool refuse_type(struct vr_http_req *req, const struct vr_route *route)
 {
-    const char *type = vr_http_req_header(req, "content-type");
+    bool is_form = route->flags & VR_ROUTE_FORM;
 
-    return type && !strncasecmp(type, "application/json", strlen("application/json"));
+    if (!needs_type(req) || has_body_type(req, is_form ? FORM_TYPE : JSON_TYPE))
+        return false;
+    if (is_form)
+        vr_http_answer_error(req, 415, "send a form with Content-Type: " FORM_TYPE);
+    else
+        vr_http_answer_error(req, 415, "send JSON with Content-Type: " JSON_TYPE);
+    return true;
+}
+
+/*
+ * What a browser does may have been asked for by a page of another site. Clients that send their
+ * credentials with a request have been asked by nobody else. Returns true if it refused.
+ */
+static bool refuse_foreign(struct vr_http_req *req, const struct found *f)
+{
+    bool is_form = f->route->flags & VR_ROUTE_FORM;
+
+    if (!f->who.session_id && f->route->role != VR_ROLE_ANYONE)
+        return false;
+    if ((is_unsafe(req) || is_form) && vr_session_is_foreign(req))
+        vr_http_answer_error(req, 403, "this request was made by a page of another site");
+    else if (is_unsafe(req) && f->who.session_id && !vr_session_has_csrf(req, &f->who))
+        vr_http_answer_error(req, 403,
+                             "a change by a session needs the header X-CSRFToken with the value "
+                             "of the cookie " VR_SESSION_CSRF);
+    else
+        return false;
+    return true;
+}
+
+/* Returns true if it refused. */
+static bool refuse_role(struct vr_http_req *req, const struct found *f)
+{
+    const struct vr_route *route = f->route;
+
+    if (!vr_who_may_ask(&f->who, route->role, route->scope))
+        vr_http_answer_error(req, 403, "user '%s' is a %s; this needs a %s", f->who.username,
+                             vr_role_name(f->who.role), vr_role_name(route->role));
+    else if (route->scope == VR_SCOPE_OWN && f->who.is_capped && is_unsafe(req) &&
+             !(route->flags & VR_ROUTE_CAPPED))
+        vr_http_answer_error(req, 403, "%s may less than user '%s'; this needs all their rights",
+                             f->who.via, f->who.username);
+    else
+        return false;
+    return true;
+}
+
+static int identify(struct vr_server *server, struct vr_http_req *req, struct found *f,
+                    int64_t *out_wait_s, struct vr_err *err)
+{
+    const char *token = vr_query_find(vr_http_req_query(req), "token");
+
+    if (token && (f->route->flags & VR_ROUTE_QUERY_TOKEN) &&
+        !vr_http_req_header(req, "authorization"))
+        return vr_auth_token(server->auth, token, &f->who, err);
+    return vr_auth_user(server->auth, req, &f->who, out_wait_s, err);
 }
 
 /* A path without its last slash is sent to the one with it, as the original did. */
@@ -149,7 +269,7 @@ static bool redirect(struct vr_http_req *req)
     vr_auto_free char *to = NULL;
     struct vr_http_resp *resp;
 
-    if (vr_str_has_suffix(path, "/") || !vr_streq(vr_http_req_method(req), "GET"))
+    if (vr_str_has_suffix(path, "/") || is_unsafe(req))
         return false;
     path += strspn(path, "/") - 1; /* two would be the name of another host */
     to = vr_strf("%s/%s%s", path, *query ? "?" : "", query);
@@ -163,31 +283,28 @@ void vr_route_begin(struct vr_server *server, struct vr_http_req *req,
                     struct vr_http_intake *intake)
 {
     struct found *f = vr_alloc(sizeof(*f));
-    char allow[128];
+    vr_auto_buf struct vr_buf allow = VR_BUF(ALLOW_BYTES);
     struct vr_err err;
-    int r;
+    int64_t wait_s = 1;
+    int r = 0;
 
     vr_http_req_attach(req, f, free);
-    f->route = find(req, 2, f->args, allow, sizeof(allow));
-    if (!f->route && *allow) {
-        refuse_method(req, allow);
+    find(req, f, &allow);
+    if (!f->route && allow.len) {
+        refuse_method(req, vr_buf_text(&allow));
         return;
     }
-    if (!f->route || redirect(req)) {
+    if (!f->route || (f->is_api && redirect(req))) {
         if (!f->route)
             vr_http_answer_error(req, 404, "there is nothing at '%s'", vr_http_req_path(req));
         return;
     }
-    if (f->route->role == VR_ROLE_ANYONE)
-        return;
-    r = vr_auth_user(server->auth, req, &f->who, &err);
+    if (f->route->role != VR_ROLE_ANYONE)
+        r = identify(server, req, f, &wait_s, &err);
     if (r < 0)
-        vr_reply_refused(req, r, &err);
-    else if (!vr_who_may_ask(&f->who, f->route->role, f->route->scope))
-        vr_http_answer_error(req, 403, "user '%s' is a %s; this needs a %s", f->who.username,
-                             vr_role_name(f->who.role), vr_role_name(f->route->role));
-    else if (needs_json(req) && !is_json(req))
-        vr_http_answer_error(req, 415, "send JSON with Content-Type: application/json");
+        vr_reply_refused(req, r, wait_s, &err);
+    else if (!refuse_foreign(req, f) && (f->route->role == VR_ROLE_ANYONE || !refuse_role(req, f)))
+        vr_ignore(refuse_type(req, f->route), "whatever it did, there is nothing more to do");
 }
 
 /* ------------------------------------------------------------------ the request */
@@ -197,7 +314,7 @@ static int parse_body(struct vr_call *call, struct vr_err *err)
     struct vr_str body = vr_http_req_body(call->req);
 
     call->body = NULL;
-    if (body.n == 0) {
+    if (body.n == 0 || has_body_type(call->req, FORM_TYPE)) {
         call->body = json_object();
         return 0;
     }
@@ -267,21 +384,6 @@ void vr_reply_error(struct vr_http_req *req, int r, const struct vr_err *err)
     vr_http_answer(req, resp);
 }
 
-void vr_reply_refused(struct vr_http_req *req, int r, const struct vr_err *err)
-{
-    int status = vr_auth_status(r);
-    struct vr_http_resp *resp = vr_http_resp_new(status);
-    vr_auto_json json_t *body =
-        json_pack("{s:s, s:i, s:s}", "error", err->msg, "status", status, "msg", err->msg);
-
-    if (status == 401)
-        vr_http_resp_header(resp, "WWW-Authenticate", "Basic realm=\"velociraptor\"");
-    else
-        vr_http_resp_header(resp, "Retry-After", "1");
-    vr_http_resp_json(resp, body);
-    vr_http_answer(req, resp);
-}
-
 void vr_reply_text(struct vr_call *call, int status, char *json)
 {
     struct vr_http_resp *resp = vr_http_resp_new(status);
@@ -299,11 +401,16 @@ void vr_reply_json(struct vr_call *call, int status, json_t *value)
     vr_http_answer(call->req, resp);
 }
 
+bool vr_reply_is_tls(const struct vr_call *call)
+{
+    return call->server->config.tls_cert ||
+           vr_streq(vr_http_req_header(call->req, "x-forwarded-proto"), "https");
+}
+
 char *vr_reply_url(struct vr_call *call, const char *path)
 {
     const char *host = vr_http_req_header(call->req, "host");
-    const char *proto = vr_http_req_header(call->req, "x-forwarded-proto");
-    bool tls = call->server->config.tls_cert || vr_streq(proto, "https");
 
-    return host ? vr_strf("%s://%s%s", tls ? "https" : "http", host, path) : vr_strdup(path);
+    return host ? vr_strf("%s://%s%s", vr_reply_is_tls(call) ? "https" : "http", host, path)
+                : vr_strdup(path);
 }

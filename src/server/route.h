@@ -36,11 +36,13 @@ typedef int vr_route_fn(struct vr_call *call, struct vr_err *err);
 /* Flags of a route. */
 #define VR_ROUTE_FORM        1u /* the body is an urlencoded form, not JSON; call->body is {} */
 #define VR_ROUTE_QUERY_TOKEN 2u /* a token may come as `?token=`: for readers of feeds */
+#define VR_ROUTE_CAPPED      4u /* of VR_SCOPE_OWN, but also for tokens that may less */
 
 /** A row of the one table. What it leaves out is the strictest there is. */
 struct vr_route {
     const char *method;
-    const char *path; /* below /api/v1/, without slashes at the ends; `*` is one part */
+    const char
+        *path; /* below the base of its table, without slashes at the ends; `*` is one part */
     enum vr_role role;
     vr_route_fn *fn;
     enum vr_scope scope;
@@ -50,10 +52,20 @@ struct vr_route {
     const char *verbs;
 };
 
-/** Decide about a request of /api/ before its body: login, rights, size. */
+/** Rows whose paths lie below the same base. */
+struct vr_route_table {
+    const char *base;            /* "api/v1"; "": the paths are whole */
+    const struct vr_route *rows; /* up to one without a method */
+};
+
+/** All that can be asked of the server, but for the agents' protocol. */
+extern const struct vr_route_table vr_route_tables[];
+extern const size_t vr_route_table_count;
+
+/** Decide about a request before its body: login, rights, size. */
 void vr_route_begin(struct vr_server *server, struct vr_http_req *req,
                     struct vr_http_intake *intake);
-/** Handle a complete request of /api/. */
+/** Handle a complete request. */
 void vr_route_handle(struct vr_server *server, struct vr_http_req *req);
 
 /** Print every route as `<method> <path> <role> <scope>`, `*` for a part that is a name or id. */
@@ -64,14 +76,16 @@ void vr_route_print(FILE *out);
 /** The status of an error: the one table. */
 int vr_reply_status(enum vr_code code);
 void vr_reply_error(struct vr_http_req *req, int r, const struct vr_err *err);
-/** What vr_auth_user() returned: 401 with what to log in by, or 429. */
-void vr_reply_refused(struct vr_http_req *req, int r, const struct vr_err *err);
+/** What vr_auth_user() returned: 401 with what to log in by, or 429 with the seconds to wait. */
+void vr_reply_refused(struct vr_http_req *req, int r, int64_t wait_s, const struct vr_err *err);
 /** 200 with JSON text; taken, release with free(). */
 void vr_reply_text(struct vr_call *call, int status, char *json);
 /** Takes `value`. */
 void vr_reply_json(struct vr_call *call, int status, json_t *value);
 /** Absolute URL of a path by the request's Host header; given. */
 char *vr_reply_url(struct vr_call *call, const char *path);
+/** Whether the client speaks TLS, with us or with a proxy before us. */
+bool vr_reply_is_tls(const struct vr_call *call);
 
 /* ------------------------------------------------------------------ handlers, by noun */
 
@@ -85,7 +99,17 @@ extern const struct vr_route vr_routes_swarm[];
 extern const struct vr_route vr_routes_rollout[];
 extern const struct vr_route vr_routes_proc[];
 extern const struct vr_route vr_routes_user[];
+extern const struct vr_route vr_routes_account[];
+extern const struct vr_route vr_routes_token[];
+extern const struct vr_route vr_routes_session[];
 extern const struct vr_route vr_routes_stream[];
 extern const struct vr_route vr_routes_schedule[]; /* and retention, and beginning test runs */
+
+/* Outside of /api/v1/. */
+extern const struct vr_route vr_routes_old_stream[];
+extern const struct vr_route vr_routes_login[];
+extern const struct vr_route vr_routes_file[];
+extern const struct vr_route vr_routes_manual[];
+extern const struct vr_route vr_routes_front[];
 
 #endif

@@ -11,6 +11,7 @@
 #include "server/agents.h"
 #include "server/auth.h"
 #include "server/hub.h"
+#include "server/password.h"
 #include "server/route.h"
 #include "server/server.h"
 #include "store/secret.h"
@@ -70,7 +71,7 @@ static inline int rig_add_user(struct rig *r, const char *name, const char *role
            .email = vr_strdup(""),
            .is_active = true,
            .joined_us = 1};
-    int s = vr_auth_hash_password(RIG_PASSWORD, &row.password, &r->err);
+    int s = vr_password_hash(RIG_PASSWORD, &row.password, &r->err);
 
     if (s == 0)
         s = vr_store_begin(r->server.store, VR_DB_WRITE, &tx, &r->err);
@@ -102,7 +103,7 @@ static inline bool rig_start(struct rig *r)
     if (s == 0)
         s = vr_blobs_open(blobs, &r->server.blobs, &r->err);
     if (s == 0) {
-        r->server.auth = vr_auth_new(r->server.store);
+        r->server.auth = vr_auth_new(r->server.store, &r->server.config.trusted);
         s = vr_hub_start(&r->server, &r->server.hub, &r->err);
     }
     if (s == 0)

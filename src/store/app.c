@@ -51,6 +51,8 @@ static const struct vr_row_use uses[] = {
 
 /* Children before their parents. */
 static const char *const deletes[] = {
+    "DELETE FROM grants WHERE app_id = $1",
+    "DELETE FROM tokens WHERE app_id = $1", /* without it they would be good for all apps */
     "DELETE FROM build_logs WHERE build_id IN (SELECT id FROM builds WHERE app_id = $1)",
     "DELETE FROM releases WHERE build_id IN (SELECT id FROM builds WHERE app_id = $1)",
     "DELETE FROM builds WHERE app_id = $1",

@@ -64,7 +64,17 @@ int vr_store_user_logged_in(struct vr_tx *tx, int64_t id, struct vr_wall now, st
                          VR_I(id), VR_I(now.us));
 }
 
+int vr_store_user_upgrade_password(struct vr_tx *tx, int64_t id, const char *old, const char *hash,
+                                   struct vr_err *err)
+{
+    return vr_db_exec(tx->db, NULL, err,
+                      "UPDATE users SET password = $3 WHERE id = $1 AND password = $2", VR_I(id),
+                      VR_T(old), VR_T(hash));
+}
+
 static const char *const deletes[] = {
+    "DELETE FROM grants WHERE user_id = $1",
+    "DELETE FROM sessions WHERE user_id = $1",
     "DELETE FROM tokens WHERE user_id = $1",
     "DELETE FROM idempotency_keys WHERE user_id = $1",
     "UPDATE rollouts SET user_id = NULL WHERE user_id = $1",

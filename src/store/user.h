@@ -38,7 +38,11 @@ VR_MUST_USE
 int vr_store_user_update(struct vr_tx *tx, const struct vr_user_row *row, struct vr_err *err);
 VR_MUST_USE
 int vr_store_user_logged_in(struct vr_tx *tx, int64_t id, struct vr_wall now, struct vr_err *err);
-/** With tokens; what the user did stays, without a name. */
+/** Another hash of the same password, unless it was changed meanwhile. */
+VR_MUST_USE
+int vr_store_user_upgrade_password(struct vr_tx *tx, int64_t id, const char *old, const char *hash,
+                                   struct vr_err *err);
+/** With grants, sessions and tokens; what the user did stays, without a name. */
 VR_MUST_USE
 int vr_store_user_delete(struct vr_tx *tx, int64_t id, struct vr_err *err);
 

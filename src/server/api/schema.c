@@ -30,9 +30,10 @@ static const struct {
                          "hash:s! run_as:s! mem_limit:s!? memsw_limit:s!? resource_uri:s! "
                          "app_name:s! version:s! created_utc:d!",
                          "get", "get"},
-    [VR_RES_INGREDIENTS] = {"id:i! name:s* config_yaml:s env_yaml:s secrets:o swarms:l! resource_uri:s! "
-                            "row_version:i!",
-                            "get post", "get put patch delete"},
+    [VR_RES_INGREDIENTS] =
+        {"id:i! name:s* config_yaml:s env_yaml:s secrets:o swarms:l! resource_uri:s! "
+         "row_version:i!",
+         "get post", "get put patch delete"},
     [VR_RES_SQUADS] = {"id:i! name:s* hosts:l resource_uri:s! row_version:i!", "get post",
                        "get put patch delete"},
     [VR_RES_HOSTS] = {"id:i! name:s* active:b squad:u? procs:l! procs_uri:s! resource_uri:s! "

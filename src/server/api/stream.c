@@ -2,7 +2,6 @@
 /* Streams of events, ours and the contract's. */
 #include "server/api/number.h"
 #include "server/api/proc_log.h"
-#include "server/api/streams.h"
 #include "server/hub.h"
 
 #define OLD_LOG_LINES 20 /* the contract's last kibibyte, about */

@@ -1,12 +1,91 @@
 /* SPDX-License-Identifier: MIT */
-/* Users, their passwords, their tokens. */
+/*
+ * Writing users: admins write all of them, everybody their own name and address.
+ *
+ * The grants of a user are a list of the object, as the hosts of a squad are.
+ */
 #include "store/user.h"
 #include "server/api/noun.h"
-#include "store/token.h"
+#include "server/auth.h"
+#include "server/password.h"
+#include "store/grant.h"
+#include "store/session.h"
 
 #include <inttypes.h>
 
-#define INITIAL_PASSWORD "initial-password" /* in the data folder, until the first change */
+/* ------------------------------------------------------------------ grants */
+
+static bool has_id(const int64_t *ids, size_t n, int64_t id)
+{
+    for (size_t i = 0; i < n; i++)
+        if (ids[i] == id)
+            return true;
+    return false;
+}
+
+static int read_grant(struct vr_write *w, const json_t *grant, int64_t *out_app, struct vr_err *err)
+{
+    const json_t *app = json_object_get(grant, "app");
+    const char *role = json_string_value(json_object_get(grant, "role"));
+
+    if (!json_is_object(grant) || !app)
+        return vr_fail(err, VR_INVALID, "a grant is {\"app\": …, \"role\": \"deployer\"}");
+    if (!vr_streq(role, "deployer"))
+        return vr_fail(err, VR_INVALID, "a grant is of the role deployer, not '%s'",
+                       role ? role : "");
+    return vr_ref_find(w->tx, VR_RES_APPS, app, out_app, err);
+}
+
+/* The apps of `grants`. @out  room for VR_WHO_GRANTS_MAX */
+static int read_grants(struct vr_write *w, const json_t *grants, int64_t *out, size_t *out_n,
+                       struct vr_err *err)
+{
+    const json_t *grant;
+    size_t i;
+
+    *out_n = 0;
+    if (!json_is_array(grants) && !json_is_null(grants))
+        return vr_fail(err, VR_INVALID, "field 'grants' is not a list");
+    if (json_array_size(grants) > VR_WHO_GRANTS_MAX)
+        return vr_fail(err, VR_INVALID,
+                       "a user has at most %d grants, not %zu: make them a deployer",
+                       VR_WHO_GRANTS_MAX, json_array_size(grants));
+    json_array_foreach (grants, i, grant) {
+        int r = read_grant(w, grant, &out[i], err);
+
+        if (r < 0)
+            return r;
+        if (has_id(out, i, out[i]))
+            return vr_fail(err, VR_INVALID, "field 'grants' names an app twice");
+        *out_n = i + 1;
+    }
+    return 0;
+}
+
+/* Does the body name other grants than the user has? These are in `out` then. */
+static int read_new_grants(struct vr_write *w, const struct vr_user_row *user, const json_t *body,
+                           int64_t *out, size_t *out_n, bool *out_differ, struct vr_err *err)
+{
+    const json_t *grants = json_object_get(body, "grants");
+    VR_ROWS(grant) rows = {0};
+    size_t same = 0;
+    int r;
+
+    *out_differ = false;
+    if (!grants)
+        return 0;
+    w->field = "grants";
+    r = read_grants(w, grants, out, out_n, err);
+    if (r == 0)
+        r = vr_store_grant_list(w->tx, user->id, &rows, err);
+    if (r < 0)
+        return r;
+    w->field = NULL;
+    for (size_t i = 0; i < rows.n; i++)
+        same += has_id(out, *out_n, rows.v[i].app_id);
+    *out_differ = same != rows.n || same != *out_n;
+    return 0;
+}
 
 /* ------------------------------------------------------------------ users */
 
@@ -73,6 +152,25 @@ static int refuse_self(struct vr_write *w, const void *row, struct vr_err *err)
     return vr_fail(err, VR_EXISTS, "user '%s' cannot delete themselves", user->username);
 }
 
+/* `grants`, if it is given, is the whole list. Who may not log in any more is not logged in. */
+static int user_stored(struct vr_write *w, const void *row, const json_t *body, struct vr_err *err)
+{
+    const struct vr_user_row *user = row;
+    int64_t apps[VR_WHO_GRANTS_MAX];
+    size_t n = 0;
+    bool differ;
+    int r = read_new_grants(w, user, body, apps, &n, &differ, err);
+
+    if (r == 0 && differ) {
+        vr_write_note(w, "grants", NULL, NULL);
+        r = vr_store_grant_set(w->tx, user->id, apps, n, err);
+    }
+    if (r == 0 && (!user->is_active || json_object_get(body, "password")))
+        r = vr_store_session_delete_others(
+            w->tx, user->id, user->id == w->call->who.id ? w->call->who.session_id : 0, err);
+    return r;
+}
+
 static const struct vr_noun user_noun = {
     .resource = VR_RES_USERS,
     .title = "user",
@@ -89,8 +187,74 @@ static const struct vr_noun user_noun = {
     .label = user_label,
     .preset = user_preset,
     .check = keep_self,
+    .stored = user_stored,
     .leaving = refuse_self,
 };
+
+/* ------------------------------------------------------------------ one's own */
+
+static const struct vr_noun_field self_fields[] = {
+    {"first_name", VR_NOUN_TEXT, offsetof(struct vr_user_row, first_name)},
+    {"last_name", VR_NOUN_TEXT, offsetof(struct vr_user_row, last_name)},
+    {"email", VR_NOUN_TEXT, offsetof(struct vr_user_row, email)},
+};
+
+static int refuse_field(struct vr_write *w, const char *field, struct vr_err *err)
+{
+    return vr_fail(err, VR_DENIED, "user '%s' is a %s; '%s' of a user is changed by an admin",
+                   w->call->who.username, vr_role_name(w->call->who.role), field);
+}
+
+static bool is_other_text(const json_t *body, const char *field, const char *now)
+{
+    const json_t *value = json_object_get(body, field);
+
+    return value && !vr_streq(json_string_value(value), now);
+}
+
+/* What was read may be sent back, but not with other values where these are not theirs to set. */
+static int refuse_others(struct vr_write *w, void *row, const json_t *body, struct vr_err *err)
+{
+    const struct vr_user_row *user = row;
+    const json_t *active = json_object_get(body, "is_active");
+    int64_t apps[VR_WHO_GRANTS_MAX];
+    size_t n = 0;
+    bool differ;
+    int r;
+
+    if (user->id != w->call->who.id)
+        return vr_fail(err, VR_DENIED, "user '%s' is a %s; only an admin changes others",
+                       w->call->who.username, vr_role_name(w->call->who.role));
+    if (is_other_text(body, "username", user->username))
+        return refuse_field(w, "username", err);
+    if (is_other_text(body, "role", user->role))
+        return refuse_field(w, "role", err);
+    if (active && !json_is_true(active))
+        return refuse_field(w, "is_active", err);
+    if (json_object_get(body, "password"))
+        return vr_fail(err, VR_DENIED,
+                       "one's own password is changed by POST /api/v1/user/%" PRId64 "/password/",
+                       user->id);
+    r = read_new_grants(w, user, body, apps, &n, &differ, err);
+    return r == 0 && differ ? refuse_field(w, "grants", err) : r;
+}
+
+static const struct vr_noun self_noun = {
+    .resource = VR_RES_USERS,
+    .title = "user",
+    .fields = self_fields,
+    .field_count = VR_COUNT(self_fields),
+    .row_bytes = sizeof(struct vr_user_row),
+    .id_offset = offsetof(struct vr_user_row, id),
+    .version_offset = offsetof(struct vr_user_row, row_version),
+    .find = user_find,
+    .update = user_update,
+    .fini = user_fini,
+    .label = user_label,
+    .check = refuse_others,
+};
+
+/* ------------------------------------------------------------------ handlers */
 
 /* Hashing takes long: it is done before the transaction, in the body itself. */
 static int hash_password(struct vr_call *call, struct vr_err *err)
@@ -103,7 +267,7 @@ static int hash_password(struct vr_call *call, struct vr_err *err)
         return 0;
     if (!json_is_string(value))
         return vr_fail(err, VR_INVALID, "field 'password' is not a text");
-    r = vr_auth_hash_password(json_string_value(value), &hash, err);
+    r = vr_password_hash(json_string_value(value), &hash, err);
     if (r == 0)
         vr_json_set(call->body, "password", json_string(hash));
     return r;
@@ -133,6 +297,8 @@ static int user_replace(struct vr_call *call, struct vr_err *err)
 
 static int user_patch(struct vr_call *call, struct vr_err *err)
 {
+    if (call->who.role < VR_ROLE_ADMIN)
+        return vr_noun_patch(call, &self_noun, err);
     return change_user(call, vr_noun_patch, err);
 }
 
@@ -141,206 +307,10 @@ static int user_delete(struct vr_call *call, struct vr_err *err)
     return change_user(call, vr_noun_delete, err);
 }
 
-/* ------------------------------------------------------------------ passwords */
-
-static int set_password(struct vr_write *w, struct vr_err *err)
-{
-    const char *hash = w->arg;
-    VR_ROW(user) user = {0};
-    int r = user_find(w->tx, w->call->args[0], &user, err);
-
-    if (r < 0)
-        return r;
-    vr_noun_set(&user.password, hash);
-    user.must_change_password = false;
-    r = vr_store_user_update(w->tx, &user, err);
-    if (r == 0)
-        r = vr_write_tell(w,
-                          &(struct vr_told){
-                              .action = "change password of",
-                              .object = user.username,
-                              .resource = vr_resource_name(VR_RES_USERS),
-                              .object_id = user.id,
-                          },
-                          err);
-    return r < 0 ? r : vr_write_answer(w, 204, NULL, NULL);
-}
-
-/* Who changes their own shows that they know the old one; admins may set those of others. */
-static int check_old(struct vr_call *call, struct vr_err *err)
-{
-    VR_OWNED(vr_tx_free) struct vr_tx *tx = NULL;
-    VR_ROW(user) user = {0};
-    const char *old;
-    int r = vr_store_begin(call->server->store, VR_DB_READ, &tx, err);
-
-    if (r == 0)
-        r = user_find(tx, call->args[0], &user, err);
-    tx = vr_tx_free(tx);
-    if (r < 0)
-        return r;
-    if (user.id != call->who.id)
-        return call->who.role == VR_ROLE_ADMIN
-                   ? 0
-                   : vr_fail(err, VR_DENIED, "only an admin changes passwords of others");
-    r = vr_json_get_str(call->body, "old", &old, err);
-    if (r == 0 && !vr_auth_check_password(user.password, old))
-        return vr_fail(err, VR_INVALID, "the old password is not right");
-    return r;
-}
-
-static int change_password(struct vr_call *call, struct vr_err *err)
-{
-    vr_auto_free char *hash = NULL;
-    vr_auto_free char *initial = vr_strf("%s/%s", call->server->config.data_dir, INITIAL_PASSWORD);
-    const char *new;
-    int r = check_old(call, err);
-
-    if (r == 0)
-        r = vr_json_get_str(call->body, "new", &new, err);
-    if (r == 0)
-        r = vr_auth_hash_password(new, &hash, err);
-    if (r == 0)
-        r = vr_write_run(call, set_password, hash, err);
-    if (r < 0)
-        return r;
-    vr_auth_forget(call->server->auth);
-    if (call->who.role == VR_ROLE_ADMIN)
-        vr_ignore(unlink(initial), "it is there only until the first change");
-    return 0;
-}
-
-/* ------------------------------------------------------------------ tokens */
-
-static int read_expiry(const json_t *body, struct vr_wall now, int64_t *out, struct vr_err *err)
-{
-    const char *text;
-    struct vr_wall expires;
-    int r = vr_json_opt_str(body, "expires", NULL, &text, err);
-
-    *out = 0;
-    if (r < 0 || !text)
-        return r;
-    r = vr_wall_parse(vr_str(text), &expires, err);
-    if (r == 0 && expires.us <= now.us)
-        return vr_fail(err, VR_INVALID, "field 'expires' is in the past");
-    if (r == 0)
-        *out = expires.us;
-    return r;
-}
-
-static int make_token(struct vr_write *w, struct vr_err *err)
-{
-    const struct vr_call *call = w->call;
-    vr_auto_free char *token = NULL;
-    vr_auto_free char *sha256 = NULL;
-    struct vr_token_row row = {.user_id = call->who.id, .created_us = call->now.us};
-    const char *name;
-    int r;
-
-    w->is_secret = true;
-    w->field = "name";
-    if (!json_object_get(call->body, "name"))
-        return vr_write_missing(w, "name", err);
-    r = vr_json_get_str(call->body, "name", &name, err);
-    if (r == 0)
-        r = vr_name_check(VR_NAME_DISPLAY, name, err);
-    if (r < 0)
-        return r;
-    w->field = "expires";
-    r = read_expiry(call->body, call->now, &row.expires_us, err);
-    if (r < 0)
-        return r;
-    w->field = NULL;
-    vr_auth_make_token(&token, &sha256);
-    row.name = (char *)name;
-    row.token_sha256 = sha256;
-    r = vr_store_token_insert(w->tx, &row, &row.id, err);
-    if (r == -VR_EXISTS)
-        return vr_fail(err, VR_EXISTS, "user '%s' has a token '%s' already", call->who.username,
-                       name);
-    if (r == 0)
-        r = vr_write_tell(w,
-                          &(struct vr_told){
-                              .action = "create token",
-                              .object = name,
-                              .resource = vr_resource_name(VR_RES_TOKENS),
-                              .object_id = row.id,
-                          },
-                          err);
-    if (r < 0)
-        return r;
-    return vr_write_answer_json(
-        w, 201, vr_ref_uri(VR_RES_TOKENS, row.id),
-        json_pack("{s:I, s:s, s:s}", "id", (json_int_t)row.id, "name", name, "token", token));
-}
-
-static int remove_token(struct vr_write *w, struct vr_err *err)
-{
-    const struct vr_call *call = w->call;
-    VR_ROW(token) token = {0};
-    int64_t id;
-    int r = vr_ref_id("token", call->args[0], &id, err);
-
-    if (r == 0)
-        r = vr_store_token_find_id(w->tx, id, &token, err);
-    if (r == 0 && token.user_id != call->who.id && call->who.role != VR_ROLE_ADMIN)
-        r = vr_fail(err, VR_NOT_FOUND, "token '%s' does not exist", call->args[0]);
-    if (r == 0)
-        r = vr_store_token_delete(w->tx, id, err);
-    if (r == 0)
-        r = vr_write_tell(w,
-                          &(struct vr_told){
-                              .action = "delete token",
-                              .object = token.name,
-                              .resource = vr_resource_name(VR_RES_TOKENS),
-                              .object_id = token.id,
-                          },
-                          err);
-    return r < 0 ? r : vr_write_answer(w, 204, NULL, NULL);
-}
-
-static int token_create(struct vr_call *call, struct vr_err *err)
-{
-    return vr_write_run(call, make_token, NULL, err);
-}
-
-static int token_delete(struct vr_call *call, struct vr_err *err)
-{
-    int r = vr_write_run(call, remove_token, NULL, err);
-
-    vr_auth_forget(call->server->auth);
-    return r;
-}
-
-/* ------------------------------------------------------------------ who am I */
-
-static int show_self(struct vr_call *call, struct vr_err *err)
-{
-    VR_OWNED(vr_tx_free) struct vr_tx *tx = NULL;
-    VR_ROW(user) user = {0};
-    int r = vr_store_begin(call->server->store, VR_DB_READ, &tx, err);
-
-    if (r == 0)
-        r = vr_store_user_find_id(tx, call->who.id, &user, err);
-    if (r < 0)
-        return r;
-    vr_reply_json(call, 200,
-                  json_pack("{s:I, s:s, s:s, s:o, s:b}", "id", (json_int_t)user.id, "username",
-                            user.username, "role", vr_role_name(call->who.role), "resource_uri",
-                            json_sprintf("/api/v1/user/%" PRId64 "/", user.id),
-                            "must_change_password", user.must_change_password));
-    return 0;
-}
-
 const struct vr_route vr_routes_user[] = {
-    {"GET", "whoami", VR_ROLE_VIEWER, show_self},
     {"POST", "user", VR_ROLE_ADMIN, user_create},
     {"PUT", "user/*", VR_ROLE_ADMIN, user_replace},
-    {"PATCH", "user/*", VR_ROLE_ADMIN, user_patch},
+    {"PATCH", "user/*", VR_ROLE_VIEWER, user_patch, VR_SCOPE_OWN},
     {"DELETE", "user/*", VR_ROLE_ADMIN, user_delete},
-    {"POST", "user/*/password", VR_ROLE_VIEWER, change_password, VR_SCOPE_OWN},
-    {"POST", "tokens", VR_ROLE_VIEWER, token_create, VR_SCOPE_OWN},
-    {"DELETE", "tokens/*", VR_ROLE_VIEWER, token_delete, VR_SCOPE_OWN},
     {NULL},
 };
