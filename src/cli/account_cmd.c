@@ -158,6 +158,25 @@ static int run_logout(struct vr_cli *cli, const void *opts, int argc, char **arg
     return r;
 }
 
+/* What goes beyond the role: grants of apps, and what the credentials themselves may. */
+static void print_rights(const json_t *me)
+{
+    const json_t *grant, *can = json_object_get(me, "can");
+    size_t i;
+
+    json_array_foreach (json_object_get(me, "grants"), i, grant) {
+        vr_auto_free char *app = vr_cli_noun_cell(grant, "app");
+        vr_auto_free char *role = vr_cli_noun_cell(grant, "role");
+
+        printf("  %s of app %s\n", role, app);
+    }
+    if (json_array_size(can)) {
+        vr_auto_free char *words = vr_cli_noun_cell(me, "can");
+
+        printf("  can: %s\n", words);
+    }
+}
+
 static int run_whoami(struct vr_cli *cli, const void *opts, int argc, char **argv,
                       struct vr_err *err)
 {
@@ -174,10 +193,12 @@ static int run_whoami(struct vr_cli *cli, const void *opts, int argc, char **arg
         return vr_out_value(&cli->out, answer, err);
     name = vr_cli_noun_cell(answer, "username");
     role = vr_cli_noun_cell(answer, "role");
-    if (cli->out.format == VR_OUT_NAME || cli->out.quiet)
+    if (vr_out_is_names(&cli->out)) {
         printf("%s\n", name);
-    else
-        printf("%s (%s) at %s\n", name, role, vr_api_url(api));
+        return 0;
+    }
+    printf("%s (%s) at %s\n", name, role, vr_api_url(api));
+    print_rights(answer);
     return 0;
 }
 
@@ -350,6 +371,7 @@ static const struct vr_command token_verbs[] = {
 
 const struct vr_command vr_account_commands[] = {
     {.name = "login",
+     .group = "people",
      .args = "[URL]",
      .summary = "Log in to a server and remember it",
      .details = "Trades user name and password for a token, kept in\n"

@@ -275,6 +275,7 @@ static int run_log(struct vr_cli *cli, const void *opts, int argc, char **argv, 
 
 const struct vr_command vr_audit_commands[] = {
     {.name = "log",
+     .group = "look back, look after",
      .summary = "Show the audit log: who did what, when and from where",
      .details = "  vr log --user ann --since 2d\n"
                 "  vr log --app shop --csv -n 10000 > log.csv",

@@ -114,7 +114,7 @@ static const struct vr_command squad_verbs[] = {
 };
 
 const struct vr_command vr_host_commands[] = {
-    {.name = "host", .subs = host_verbs},
+    {.name = "host", .group = "objects", .subs = host_verbs},
     {.name = "squad", .subs = squad_verbs},
     {NULL},
 };

@@ -7,13 +7,36 @@
 
 #include <string.h>
 
-/* The order of the help: what is used daily first. */
+/* The order of the help, in which the first of a group carries its heading. */
 static const struct vr_command *const families[] = {
-    vr_swarm_commands,   vr_proc_commands,   vr_log_commands,      vr_release_commands,
-    vr_rollout_commands, vr_build_commands,  vr_testrun_commands,  vr_audit_commands,
-    vr_history_commands, vr_secret_commands, vr_schedule_commands, vr_account_commands,
-    vr_user_commands,    vr_up_commands,     vr_internal_commands, vr_complete_commands,
-    vr_help_commands,    vr_old_commands,    vr_host_commands,     vr_stack_commands,
+    /* deploy */
+    vr_swarm_commands,
+    vr_release_commands,
+    vr_rollout_commands,
+    vr_build_commands,
+    vr_testrun_commands,
+    /* look */
+    vr_proc_commands,
+    vr_log_commands,
+    vr_find_commands,
+    /* look back, look after */
+    vr_audit_commands,
+    vr_history_commands,
+    vr_secret_commands,
+    vr_schedule_commands,
+    /* people */
+    vr_account_commands,
+    vr_user_commands,
+    /* programs */
+    vr_up_commands,
+    vr_internal_commands,
+    vr_complete_commands,
+    vr_help_commands,
+    vr_old_commands,
+    /* objects; the nouns without commands of their own follow */
+    vr_host_commands,
+    vr_stack_commands,
+    vr_ingredient_commands,
 };
 
 /* Whether the program was called by the name of the original's client. */

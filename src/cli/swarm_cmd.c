@@ -139,18 +139,6 @@ static int read_change(struct vr_api *api, const struct values *v, const char *t
     return r;
 }
 
-static bool has_uri(const json_t *swarms, const char *uri)
-{
-    const json_t *swarm;
-    size_t i;
-
-    json_array_foreach (swarms, i, swarm) {
-        if (vr_streq(json_string_value(json_object_get(swarm, "resource_uri")), uri))
-            return true;
-    }
-    return false;
-}
-
 /* --by-ingredients: a union with what the filter found. */
 static int add_users(struct vr_api *api, const struct vr_opt_list *names, json_t *swarms,
                      struct vr_err *err)
@@ -167,7 +155,7 @@ static int add_users(struct vr_api *api, const struct vr_opt_list *names, json_t
             const char *uri = json_string_value(item);
             json_t *swarm = NULL;
 
-            if (!uri || has_uri(swarms, uri))
+            if (!uri || vr_swarms_has(swarms, uri))
                 continue;
             r = vr_api_get(api, uri, &swarm, err);
             if (r < 0)
@@ -254,6 +242,7 @@ static int run_restart(struct vr_cli *cli, const void *opts, int argc, char **ar
 
 const struct vr_command vr_swarm_commands[] = {
     {.name = "swarm",
+     .group = "deploy",
      .args = "FILTER TAG",
      .summary = "Dispatch swarms: build TAG if need be, start, test, route, then stop the old",
      .details =

@@ -73,6 +73,33 @@ int vr_swarms_find(struct vr_api *api, const char *pattern, const struct vr_opt_
     return 0;
 }
 
+int vr_swarms_exclude(json_t *swarms, const struct vr_opt_list *excludes, struct vr_err *err)
+{
+    VR_OWNED(vr_filter_free) struct vr_filter *filter = NULL;
+    int r = vr_filter_compile("", excludes->items, excludes->count, &filter, err);
+
+    for (size_t i = json_array_size(swarms); i-- > 0 && r >= 0;) {
+        const json_t *swarm = json_array_get(swarms, i);
+
+        if (!vr_filter_match(filter, field(swarm, "app_name"), field(swarm, "config_name"),
+                             field(swarm, "proc_name")))
+            json_array_remove(swarms, i);
+    }
+    return r;
+}
+
+bool vr_swarms_has(const json_t *swarms, const char *uri)
+{
+    const json_t *swarm;
+    size_t i;
+
+    json_array_foreach (swarms, i, swarm) {
+        if (vr_streq(json_string_value(json_object_get(swarm, "resource_uri")), uri))
+            return true;
+    }
+    return false;
+}
+
 int vr_swarms_need(struct vr_api *api, const char *pattern, const struct vr_opt_list *excludes,
                    json_t **out, struct vr_err *err)
 {

@@ -21,6 +21,13 @@ VR_MUST_USE
 int vr_swarms_need(struct vr_api *api, const char *pattern, const struct vr_opt_list *excludes,
                    json_t **out, struct vr_err *err);
 
+/** Leave out of a list the swarms whose name contains a pattern, in any case. */
+VR_MUST_USE
+int vr_swarms_exclude(json_t *swarms, const struct vr_opt_list *excludes, struct vr_err *err);
+
+/** Whether the list has the swarm of this URI. */
+bool vr_swarms_has(const json_t *swarms, const char *uri);
+
 /** `<app>-<config>-<proc>`; given. */
 char *vr_swarm_name(const json_t *swarm);
 

@@ -6,12 +6,29 @@
 #include "cli/exit.h"
 #include "cli/list_view.h"
 #include "cli/noun.h"
+#include "cli/swarms.h"
 #include "core/str.h"
 #include "fmt/json.h"
 
 #include <string.h>
+#include <unistd.h>
 
-#define LATEST "/api/v1/testruns/latest/?format=json&limit=9999"
+#define POLL_MS 300 /* between two looks at a run that is waited for */
+#define LATEST  "/api/v1/testruns/latest/?format=json&limit=9999"
+
+struct values {
+    bool run, wait;
+    struct vr_opt_list exclude;
+};
+
+static const struct vr_opt uptests_opts[] = {
+    {"run", 0, VR_OPT_FLAG, offsetof(struct values, run), NULL,
+     "begin a test run now: of all procs, or of the swarms that match FILTER"},
+    {"wait", 'w', VR_OPT_FLAG, offsetof(struct values, wait), NULL,
+     "with --run: wait for its end; the exit code is 1 if anything failed"},
+    {"exclude", 'x', VR_OPT_LIST, offsetof(struct values, exclude), "PATTERN",
+     "leave out swarms whose name contains it"},
+};
 
 /* What failed, or what did not: the results of a run that have this value. */
 static json_t *results_of(const json_t *run, bool passed)
@@ -42,13 +59,83 @@ static int print_failures(const json_t *failures, struct vr_err *err)
     return vr_out_flush(&text, err);
 }
 
+/* Begin a run of all procs, or of one swarm's; *out_path is given. */
+static int begin(struct vr_api *api, const json_t *swarm, char **out_path, struct vr_err *err)
+{
+    vr_auto_json json_t *body = json_object();
+
+    if (swarm)
+        json_object_set(body, "swarm", json_object_get(swarm, "resource_uri"));
+    return vr_api_create(api, "/api/v1/testruns/", body, out_path, err);
+}
+
+/* Look at a run until it has ended, and print what failed. Returns an exit code. */
+static int await_end(struct vr_cli *cli, struct vr_api *api, const char *path, struct vr_err *err)
+{
+    vr_auto_json json_t *run = NULL, *failures = NULL;
+    size_t count;
+    int r;
+
+    for (;;) {
+        r = vr_api_get(api, path, &run, err);
+        if (r < 0)
+            return r;
+        if (json_is_string(json_object_get(run, "end")))
+            break;
+        json_decref(vr_take(run));
+        usleep(POLL_MS * 1000);
+    }
+    failures = results_of(run, false);
+    count = json_array_size(json_object_get(run, "testresults"));
+    vr_say(&cli->out, "%zu procs tested, %zu failed", count, json_array_size(failures));
+    r = vr_out_is_data(&cli->out) ? vr_out_value(&cli->out, run, err)
+                                  : print_failures(failures, err);
+    return r < 0 ? r : json_array_size(failures) ? VR_EXIT_FAILED : VR_EXIT_OK;
+}
+
+/* `--run`: one run for each swarm that matches, or one for all procs. */
+static int start_runs(struct vr_cli *cli, struct vr_api *api, const struct values *v,
+                      const char *pattern, struct vr_err *err)
+{
+    vr_auto_json json_t *swarms = json_array(), *paths = json_array();
+    const json_t *item;
+    size_t i, count;
+    int r = 0, code = VR_EXIT_OK;
+
+    if (pattern) {
+        json_decref(vr_take(swarms));
+        r = vr_swarms_need(api, pattern, &v->exclude, &swarms, err);
+    }
+    count = pattern ? json_array_size(swarms) : 1;
+    for (i = 0; i < count && r >= 0; i++) {
+        vr_auto_free char *path = NULL;
+
+        r = begin(api, json_array_get(swarms, i), &path, err);
+        if (r >= 0)
+            vr_json_push(paths, json_string(path));
+        if (r >= 0 && !v->wait)
+            vr_say(&cli->out, "Begun; see: vr testrun list");
+    }
+    json_array_foreach (paths, i, item) {
+        if (r >= 0 && v->wait)
+            r = await_end(cli, api, json_string_value(item), err);
+        code = r > 0 ? r : code;
+    }
+    return r < 0 ? r : code;
+}
+
 static int run_uptests(struct vr_cli *cli, const void *opts, int argc, char **argv,
                        struct vr_err *err)
 {
+    const struct values *v = opts;
     vr_auto_json json_t *run = NULL, *failures = NULL;
     struct vr_api *api;
     int r = vr_cli_api(cli, &api, err);
 
+    if (r >= 0 && v->run)
+        return start_runs(cli, api, v, argc ? argv[0] : NULL, err);
+    if (argc || v->wait)
+        return vr_fail(err, VR_INVALID, "a FILTER and --wait go with --run, which begins a run");
     if (r >= 0)
         r = vr_api_get(api, LATEST, &run, err);
     if (r == -VR_NOT_FOUND)
@@ -140,7 +227,12 @@ static const struct vr_command verbs[] = {
 
 const struct vr_command vr_testrun_commands[] = {
     {.name = "uptests",
+     .args = "[FILTER]",
      .summary = "Print what failed in the latest test run; nothing if all passed",
+     .details = "Exits with 0 whether or not something failed; with --run --wait only if nothing "
+                "did.",
+     VR_COMMAND_OPTS(uptests_opts, struct values),
+     .max_args = 1,
      .run = run_uptests},
     {.name = "testrun", .summary = "Test runs: list, show", .subs = verbs},
     {NULL},

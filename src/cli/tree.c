@@ -86,17 +86,14 @@ static void add_family(struct vr_tree *t, const struct vr_command *family)
 
 static void add_nouns(struct vr_tree *t)
 {
-    const char *group = "objects";
-
     for (size_t i = 0; i < vr_cli_noun_count; i++) {
         const struct vr_cli_noun *noun = &vr_cli_nouns[i];
-        struct vr_command made = {.name = noun->name, .summary = noun->about, .group = group};
+        struct vr_command made = {.name = noun->name, .summary = noun->about};
 
         if (vr_command_find(t->commands, noun->name))
             continue;
         made.subs = vr_cli_noun_commands_verbs(t->nouns, noun->name);
         add(t, &made);
-        group = NULL;
     }
 }
 

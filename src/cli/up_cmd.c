@@ -458,6 +458,7 @@ static int run_down(struct vr_cli *cli, const void *opts, int argc, char **argv,
 
 const struct vr_command vr_up_commands[] = {
     {.name = "up",
+     .group = "programs",
      .summary = "Run everything on this machine: server, agent and a private HAProxy",
      .details =
          "Needs root and the accounts velociraptor and velociraptor-build. Writes server.yaml and\n"

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* vr user add|passwd, vr profile show|set. */
+/* vr user add|passwd|grant|revoke|end-sessions, vr profile show|set. */
 #include "cli/api.h"
 #include "cli/cli.h"
 #include "cli/commands.h"
@@ -116,6 +116,66 @@ static int run_passwd(struct vr_cli *cli, const void *opts, int argc, char **arg
     return r;
 }
 
+static bool is_for(const json_t *grant, const char *app)
+{
+    return vr_streq(json_string_value(json_object_get(grant, "app")), app);
+}
+
+/* `grant` and `revoke`: the list of a user's grants with or without one app. */
+static int run_grant(struct vr_cli *cli, const void *opts, int argc, char **argv,
+                     struct vr_err *err)
+{
+    bool grants = cli->command->arg != NULL;
+    vr_auto_json json_t *user = NULL, *body = json_pack("{s:[]}", "grants");
+    vr_auto_free char *app = NULL;
+    json_t *list = json_object_get(body, "grants"), *grant;
+    const char *uri = NULL;
+    struct vr_api *api;
+    size_t i;
+    int r = vr_cli_api(cli, &api, err);
+
+    if (r >= 0)
+        r = vr_cli_noun_get(api, vr_cli_noun_find("user"), argv[0], &user, err);
+    if (r >= 0)
+        r = vr_cli_noun_uri(api, vr_cli_noun_find("app"), argv[1], &app, err);
+    if (r >= 0)
+        r = vr_json_get_str(user, "resource_uri", &uri, err);
+    if (r < 0)
+        return r;
+    json_array_foreach (json_object_get(user, "grants"), i, grant) {
+        if (!is_for(grant, app))
+            json_array_append(list, grant);
+    }
+    if (!grants && json_array_size(list) == json_array_size(json_object_get(user, "grants")))
+        return vr_fail(err, VR_NOT_FOUND, "user %s has no grant for app %s", argv[0], argv[1]);
+    if (grants)
+        vr_json_push(list, json_pack("{s:s,s:s}", "app", app, "role", "deployer"));
+    r = vr_api_send(api, "PATCH", uri, body, NULL, err);
+    if (r >= 0)
+        vr_say(&cli->out, "user %s %s deploy app %s", argv[0],
+               grants ? "may" : "may no longer, by a grant,", argv[1]);
+    return r;
+}
+
+/* Everywhere where the user is logged in by a browser. */
+static int run_end_sessions(struct vr_cli *cli, const void *opts, int argc, char **argv,
+                            struct vr_err *err)
+{
+    vr_auto_free char *uri = NULL, *path = NULL;
+    struct vr_api *api;
+    int r = vr_cli_api(cli, &api, err);
+
+    if (r >= 0)
+        r = vr_cli_noun_uri(api, vr_cli_noun_find("user"), argv[0], &uri, err);
+    if (r < 0)
+        return r;
+    path = vr_strf("%ssessions/", uri);
+    r = vr_api_send(api, "DELETE", path, NULL, NULL, err);
+    if (r >= 0)
+        vr_say(&cli->out, "user %s is logged out of every browser", argv[0]);
+    return r;
+}
+
 /* The one profile that the list has: our own. */
 static int own_profile(struct vr_cli *cli, struct vr_api **out_api, json_t **out,
                        struct vr_err *err)
@@ -195,6 +255,25 @@ static const struct vr_command user_verbs[] = {
      .min_args = 1,
      .max_args = 1,
      .run = run_passwd},
+    {.name = "grant",
+     .args = "USER APP",
+     .summary = "Let a user deploy one app, whatever their role",
+     .min_args = 2,
+     .max_args = 2,
+     .run = run_grant,
+     .arg = "grant"},
+    {.name = "revoke",
+     .args = "USER APP",
+     .summary = "Take such a grant back",
+     .min_args = 2,
+     .max_args = 2,
+     .run = run_grant},
+    {.name = "end-sessions",
+     .args = "USER",
+     .summary = "Log a user out of every browser",
+     .min_args = 1,
+     .max_args = 1,
+     .run = run_end_sessions},
     {NULL},
 };
 
