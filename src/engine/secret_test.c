@@ -106,6 +106,22 @@ TEST(secret__a_build_that_names_one__fails_and_gets_nothing)
     CHECK(strstr(row.error_message, "has a key '$secret'"));
 }
 
+TEST(secret__deleted_by_hand__fails_the_rollout_with_its_name)
+{
+    WORLD(w);
+    VR_ROW(rollout) row = {0};
+    VR_ROW(swarm) swarm = {0};
+
+    CHECK(world_init(&w));
+    CHECK(vr_store_swarm_find_id(w.tx, w.swarm, &swarm, &w.err) == 0);
+    free(swarm.secret_env_json);
+    swarm.secret_env_json = vr_strdup("{\"DB_PASSWORD\":{\"$secret\":4711}}");
+    CHECK(vr_store_swarm_update(w.tx, &swarm, &w.err) == 0);
+    CHECK(world_roll(&w, VR_DISPATCH, 20, &row));
+    CHECK_STR(row.result, "failed");
+    CHECK_STR(row.error_message, "the value of secret 'DB_PASSWORD' was deleted: set it again");
+}
+
 TEST(secret__an_ingredients__is_masked_in_what_is_merged)
 {
     WORLD(w);

@@ -721,5 +721,7 @@ int vr_work_create_release(struct vr_tx *tx, const struct vr_snapshot *snap, str
     if (!json_is_string(json_object_get(procfile, snap->active->proc_name)))
         return refuse_proc(tx, snap, procfile, err);
     r = take_release(tx, snap, wish, env, &id, err);
+    if (r == -VR_NOT_FOUND) /* a secret: trying again would not help */
+        return give_up(tx, snap, "release", err ? err->msg : "a secret value was deleted", err);
     return r < 0 ? r : vr_store_rollout_set_release(tx, snap->active->id, id, err);
 }

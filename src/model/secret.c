@@ -44,16 +44,18 @@ json_t *vr_secret_replace(const json_t *dict, vr_secret_replace_fn *fn, void *us
     const char *key;
     json_t *value;
 
-    *out_missing = 0;
+    if (out_missing)
+        *out_missing = 0;
     json_object_foreach ((json_t *)dict, key, value) {
         int64_t id = vr_secret_id(value);
         json_t *instead = id ? fn(user, id) : json_incref(value);
 
-        if (!instead) {
+        if (instead) {
+            vr_json_set(copy, key, instead);
+        } else if (out_missing) {
             *out_missing = id;
             return NULL;
         }
-        vr_json_set(copy, key, instead);
     }
     return vr_take(copy);
 }
@@ -65,9 +67,7 @@ static json_t *mask(void *user, int64_t id)
 
 json_t *vr_secret_masked(const json_t *dict)
 {
-    int64_t missing;
-
-    return vr_secret_replace(dict, mask, NULL, &missing);
+    return vr_secret_replace(dict, mask, NULL, NULL);
 }
 
 /*

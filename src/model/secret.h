@@ -33,10 +33,9 @@ json_t *vr_secret_layer(const json_t *plain, const json_t *entries);
 typedef json_t *vr_secret_replace_fn(void *user, int64_t id);
 
 /**
- * A copy of a dict with what `fn` gives in place of references.
- * @out_missing  the id that nothing stands for, 0 if all were replaced
- *
- * Gives NULL if one is missing.
+ * A copy of a dict with what `fn` gives in place of references. Given.
+ * @out_missing  the id that nothing stands for, and NULL is returned; 0 if all were replaced.
+ *               NULL: a key that nothing stands for is left out
  */
 json_t *vr_secret_replace(const json_t *dict, vr_secret_replace_fn *fn, void *user,
                           int64_t *out_missing);

@@ -133,28 +133,24 @@ static int load_secrets(struct vr_tx *tx, int64_t host_id, struct vr_secrets **o
 }
 
 /* A document of a release with the plain values; most have none and are written as they are. */
-static int add_dict(struct vr_buf *out, const char *name, struct vr_db_rows *rows, int column,
-                    const struct vr_secrets *secrets, struct vr_err *err)
+static void add_dict(struct vr_buf *out, const char *name, struct vr_db_rows *rows, int column,
+                     const struct vr_secrets *secrets)
 {
     vr_auto_json json_t *dict = NULL;
     vr_auto_json json_t *plain = NULL;
     const char *text = vr_db_text(rows, column);
     char *written;
-    int r;
 
     if (!text || !strstr(text, "\"" VR_SECRET_KEY "\"")) {
         add_json(out, name, rows, column);
-        return 0;
+        return;
     }
     dict = parse_dict(vr_str(text));
-    r = vr_secrets_resolve(secrets, dict, &plain, err);
-    if (r < 0)
-        return vr_fail_in(err, r, "%s of release %s", name, vr_db_text(rows, 8));
+    plain = vr_secrets_resolve(secrets, dict);
     written = vr_json_dump_sorted(plain);
     add_member(out, name);
     vr_buf_add(out, written);
     vr_keyring_wipe(written);
-    return 0;
 }
 
 /* ------------------------------------------------------------------ procs */
@@ -169,12 +165,10 @@ static int add_dict(struct vr_buf *out, const char *name, struct vr_db_rows *row
     " JOIN releases r ON r.id = p.release_id JOIN builds b ON b.id = r.build_id"                   \
     " JOIN apps a ON a.id = b.app_id WHERE p.host_id = $1 AND " VR_PROC_LIVE("p") " ORDER BY p.id"
 
-static int add_proc(struct vr_buf *out, struct vr_db_rows *rows, const struct vr_secrets *secrets,
-                    struct vr_err *err)
+static void add_proc(struct vr_buf *out, struct vr_db_rows *rows, const struct vr_secrets *secrets)
 {
     static const char *const names[] = {"desired",     "name",      "app", "version",
                                         "config_name", "proc_name", "hash"};
-    int r;
 
     vr_buf_addc(out, '{');
     add_int(out, "id", vr_db_i64(rows, 0));
@@ -191,9 +185,8 @@ static int add_proc(struct vr_buf *out, struct vr_db_rows *rows, const struct vr
     add_int(out, "bytes", vr_db_i64(rows, 15));
     vr_buf_add(out, "},\"image\":null");
     add_text(out, "cmd", rows, 16);
-    r = add_dict(out, "env", rows, 17, secrets, err);
-    if (r == 0)
-        r = add_dict(out, "settings", rows, 18, secrets, err);
+    add_dict(out, "env", rows, 17, secrets);
+    add_dict(out, "settings", rows, 18, secrets);
     add_env_expand(out, vr_db_str(rows, 19));
     add_text(out, "run_as", rows, 20);
     add_bytes(out, "mem_limit", vr_db_text(rows, 21));
@@ -203,7 +196,6 @@ static int add_proc(struct vr_buf *out, struct vr_db_rows *rows, const struct vr
     add_int(out, "test_n", vr_db_i64(rows, 26));
     add_int(out, "restart_n", vr_db_i64(rows, 27));
     vr_buf_addf(out, ",\"force\":%s}", vr_db_bool(rows, 28) ? "true" : "false");
-    return r;
 }
 
 #define JOBS                                                                                       \
@@ -265,7 +257,7 @@ static int add_procs(struct vr_tx *tx, int64_t host_id, struct vr_buf *out, stru
     vr_buf_add(out, ",\"procs\":[");
     while (r >= 0 && (r = vr_db_next(rows, err)) > 0) {
         vr_buf_add(out, comma);
-        r = add_proc(out, rows, secrets, err);
+        add_proc(out, rows, secrets);
         comma = ",";
     }
     vr_buf_addc(out, ']');

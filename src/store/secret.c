@@ -208,18 +208,6 @@ static const char *find(const struct vr_secrets *secrets, int64_t id)
     return low < secrets->n && secrets->v[low].id == id ? secrets->v[low].text : NULL;
 }
 
-static int replace(const json_t *dict, vr_secret_replace_fn *fn, const struct vr_secrets *secrets,
-                   json_t **out, struct vr_err *err)
-{
-    int64_t missing;
-    json_t *copy = vr_secret_replace(dict, fn, (void *)secrets, &missing);
-
-    if (!copy)
-        return vr_fail(err, VR_NOT_FOUND, "secret value %" PRId64 " does not exist", missing);
-    *out = copy;
-    return 0;
-}
-
 static json_t *plain_text(void *user, int64_t id)
 {
     const char *text = find(user, id);
@@ -240,18 +228,34 @@ int vr_secrets_load(struct vr_tx *tx, json_t *const *dicts, size_t count, struct
     return load(tx, dicts, count, true, out, err);
 }
 
-int vr_secrets_resolve(const struct vr_secrets *secrets, const json_t *dict, json_t **out,
-                       struct vr_err *err)
+json_t *vr_secrets_resolve(const struct vr_secrets *secrets, const json_t *dict)
 {
-    return replace(dict, plain_text, secrets, out, err);
+    return vr_secret_replace(dict, plain_text, (void *)secrets, NULL);
+}
+
+static const char *key_of(const json_t *dict, int64_t id)
+{
+    const char *key;
+    json_t *value;
+
+    json_object_foreach ((json_t *)dict, key, value)
+        if (vr_secret_id(value) == id)
+            return key;
+    return "";
 }
 
 int vr_store_secret_hashed(struct vr_tx *tx, const json_t *dict, json_t **out, struct vr_err *err)
 {
     VR_OWNED(vr_secrets_free) struct vr_secrets *prints = NULL;
+    int64_t missing;
     int r = load(tx, (json_t *const[]){(json_t *)dict}, 1, false, &prints, err);
 
-    return r < 0 ? r : replace(dict, hashed_text, prints, out, err);
+    if (r < 0)
+        return r;
+    *out = vr_secret_replace(dict, hashed_text, prints, &missing);
+    return *out ? 0
+                : vr_fail(err, VR_NOT_FOUND, "the value of secret '%s' was deleted: set it again",
+                          key_of(dict, missing));
 }
 
 /* ------------------------------------------------------------------ rotation */

@@ -39,7 +39,10 @@ int vr_store_secret_take(struct vr_tx *tx, const char *value, int64_t user_id, s
 VR_MUST_USE
 int vr_store_secret_check(struct vr_tx *tx, int64_t id, struct vr_err *err);
 
-/** A copy of a dict as it is hashed: vr_hashes_secret() in place of references. Given. */
+/**
+ * A copy of a dict as it is hashed: vr_hashes_secret() in place of references. @out given
+ * Returns -VR_NOT_FOUND naming the key of a value that was deleted.
+ */
 VR_MUST_USE
 int vr_store_secret_hashed(struct vr_tx *tx, const json_t *dict, json_t **out, struct vr_err *err);
 
@@ -54,10 +57,11 @@ int vr_secrets_load(struct vr_tx *tx, json_t *const *dicts, size_t count, struct
 struct vr_secrets *vr_secrets_free(struct vr_secrets *secrets);
 VR_DEFINE_OWNED(struct vr_secrets, vr_secrets_free)
 
-/** A copy of a dict with the plain values; only what is handed to a host may be made of it. */
-VR_MUST_USE
-int vr_secrets_resolve(const struct vr_secrets *secrets, const json_t *dict, json_t **out,
-                       struct vr_err *err);
+/**
+ * A copy of a dict with the plain values; only what is handed to a host may be made of it. A key
+ * whose value was deleted is left out: its app misses it, and not the whole host its state. Given.
+ */
+json_t *vr_secrets_resolve(const struct vr_secrets *secrets, const json_t *dict);
 
 /**
  * Seal up to VR_SECRET_RESEAL_MAX rows anew whose key is not the newest.

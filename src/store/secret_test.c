@@ -56,9 +56,9 @@ static char *value_of(struct vault *v, int64_t id)
     VR_OWNED(vr_secrets_free) struct vr_secrets *secrets = NULL;
     vr_auto_json json_t *plain = NULL;
 
-    if (vr_secrets_load(v->tx, &dict, 1, &secrets, &v->err) < 0 ||
-        vr_secrets_resolve(secrets, dict, &plain, &v->err) < 0)
+    if (vr_secrets_load(v->tx, &dict, 1, &secrets, &v->err) < 0)
         return NULL;
+    plain = vr_secrets_resolve(secrets, dict);
     return vr_strdup(json_string_value(json_object_get(plain, "A")));
 }
 
@@ -106,6 +106,22 @@ TEST(secret_hashed__is_the_fingerprint_and_not_the_value)
     CHECK(!strstr(text, VALUE));
     CHECK(strlen(json_string_value(json_object_get(json_object_get(hashed, "A"), "secret"))) == 64);
     CHECK(json_integer_value(json_object_get(hashed, "b")) == 1);
+}
+
+TEST(secret_resolve__a_deleted_value__leaves_its_key_out_and_is_not_hashed)
+{
+    VAULT(v);
+    vr_auto_json json_t *dict = json_pack("{s:{s:i}, s:s}", "A", VR_SECRET_KEY, 77, "b", "1");
+    VR_OWNED(vr_secrets_free) struct vr_secrets *secrets = NULL;
+    vr_auto_json json_t *plain = NULL;
+    json_t *hashed = NULL;
+
+    CHECK(vault_open(&v));
+    CHECK(vr_secrets_load(v.tx, &dict, 1, &secrets, &v.err) == 0);
+    plain = vr_secrets_resolve(secrets, dict);
+    CHECK(json_object_size(plain) == 1);
+    CHECK(vr_store_secret_hashed(v.tx, dict, &hashed, &v.err) == -VR_NOT_FOUND);
+    CHECK_STR(v.err.msg, "the value of secret 'A' was deleted: set it again");
 }
 
 TEST(secret_load__a_box_of_another_row__does_not_open)
@@ -163,6 +179,45 @@ TEST(secret_reseal__all_rows_get_the_new_key_and_the_old_one_can_go)
     CHECK(vr_keyring_drop(ring, keys[0].id, &v.err) == 0);
     value = value_of(&v, id[0]);
     CHECK_STR(value, VALUE);
+}
+
+TEST(secret_reseal__interrupted__loses_nothing_and_is_ended_by_the_next)
+{
+    VAULT(v);
+    struct vr_keyring *ring;
+    struct vr_keyring_key keys[VR_KEYRING_KEYS];
+    char key[VR_KEYRING_ID];
+    int64_t many = VR_SECRET_RESEAL_MAX + 5, id, done, left;
+    vr_auto_free char *value = NULL;
+
+    CHECK(vault_open(&v));
+    for (int64_t i = 0; i < many; i++) {
+        vr_auto_free char *text = vr_strf("value %" PRId64, i);
+
+        CHECK(take(&v, text, &id));
+    }
+    CHECK(vault_commit(&v));
+    CHECK(vr_keyring_add(vr_store_keyring(v.store), AT(1), key, &v.err) == 0);
+    CHECK(vr_store_secret_reseal(v.tx, &done, &left, &v.err) == 0 && left == 5);
+    CHECK(vault_commit(&v));
+
+    /* As after kill -9: two keys, some values under each. */
+    v.tx = vr_tx_free(v.tx);
+    vr_store_free(v.store);
+    free(v.path);
+    CHECK(vault_open(&v));
+    ring = vr_store_keyring(v.store);
+    CHECK(vr_keyring_list(ring, keys) == 2);
+    value = value_of(&v, id);
+    CHECK_STR(value, "value 204");
+    CHECK(vr_keyring_add(ring, AT(2), key, &v.err) == 0);
+    CHECK(vr_store_secret_reseal(v.tx, &done, &left, &v.err) == 0 && left == 5);
+    CHECK(vr_store_secret_reseal(v.tx, &done, &left, &v.err) == 0 && left == 0);
+    CHECK(vr_keyring_drop(ring, keys[0].id, &v.err) == 0);
+    CHECK(vr_keyring_drop(ring, keys[1].id, &v.err) == 0);
+    free(value);
+    value = value_of(&v, id);
+    CHECK_STR(value, "value 204");
 }
 
 /* Close the store and open it again with the file as it is now; the code of that. */
