@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Logs that somebody follows: sent to the server in pieces for as long as there is a reader. */
+/* Logs that somebody follows or searches: sent to the server for as long as there is a reader. */
 #ifndef VR_AGENT_LOG_STREAMS_H
 #define VR_AGENT_LOG_STREAMS_H
 
@@ -9,9 +9,10 @@
 
 struct vr_log_streams;
 
-#define VR_LOG_STREAMS_MAX    64
+#define VR_LOG_STREAMS_MAX    256
 #define VR_LOG_STREAM_BYTES   (256 << 10) /* of one piece */
 #define VR_LOG_STREAM_LOOK_MS 100
+#define VR_LOG_STREAM_POST_MS 60000 /* the server answers late when its reader is behind */
 #define VR_LOG_STREAM_LINES   10000 /* of history */
 
 /** @agent borrowed. */

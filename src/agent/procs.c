@@ -99,6 +99,11 @@ static struct vr_proc *find(const struct vr_procs *procs, int64_t id)
     return NULL;
 }
 
+bool vr_procs_has(const struct vr_procs *procs, int64_t id)
+{
+    return find(procs, id) != NULL;
+}
+
 /* Whether a shim of this proc was found at the start; each is claimed once. */
 static bool claim(struct vr_procs *procs, int64_t id)
 {

@@ -35,6 +35,9 @@ const struct vr_proc *vr_procs_at(const struct vr_procs *procs, size_t i);
 /** By id; NULL. */
 const struct vr_proc *vr_procs_of_id(const struct vr_procs *procs, int64_t id);
 
+/** Whether there is a proc of that id, in whatever state. */
+bool vr_procs_has(const struct vr_procs *procs, int64_t id);
+
 /** Procs that are not stopped. */
 size_t vr_procs_active(const struct vr_procs *procs);
 

@@ -14,10 +14,10 @@
 #include "fmt/json.h"
 #include "fmt/pattern.h"
 
-#define VR_LOG_SEARCH_PIECE       (256 << 10) /* of a log, read at once */
-#define VR_LOG_SEARCH_BYTES       (8 << 20)   /* of a log, in one search; the next goes on */
-#define VR_LOG_SEARCH_MS          1000        /* the same */
-#define VR_LOG_SEARCH_LIMIT       100         /* matches, unless asked for less or more */
+#define VR_LOG_SEARCH_PIECE       (64 << 10) /* of a log, read at once */
+#define VR_LOG_SEARCH_BYTES       (8 << 20)  /* of a log, in one search; the next goes on */
+#define VR_LOG_SEARCH_MS          1000       /* the same */
+#define VR_LOG_SEARCH_LIMIT       100        /* matches, unless asked for less or more */
 #define VR_LOG_SEARCH_LIMIT_MAX   1000
 #define VR_LOG_SEARCH_CONTEXT_MAX 10
 #define VR_LOG_SEARCH_LINE        4096       /* shown of a line */

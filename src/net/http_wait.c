@@ -566,6 +566,16 @@ bool vr_http_stream_is_over(struct vr_http_stream *s)
     return over;
 }
 
+size_t vr_http_stream_queued(struct vr_http_stream *s)
+{
+    size_t n;
+
+    pthread_mutex_lock(&s->parked.hub->lock);
+    n = s->queue.len - s->sent;
+    pthread_mutex_unlock(&s->parked.hub->lock);
+    return n;
+}
+
 struct vr_http_stream *vr_http_stream_ref(struct vr_http_stream *s)
 {
     return as_stream(parked_ref(&s->parked));

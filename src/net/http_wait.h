@@ -63,6 +63,8 @@ bool vr_http_stream_send(struct vr_http_stream *s, const char *bytes, size_t n);
 /** End it after what is queued. */
 void vr_http_stream_close(struct vr_http_stream *s);
 bool vr_http_stream_is_over(struct vr_http_stream *s);
+/** Bytes that the client has not taken yet. */
+size_t vr_http_stream_queued(struct vr_http_stream *s);
 struct vr_http_stream *vr_http_stream_ref(struct vr_http_stream *s);
 /** Returns NULL; accepts NULL. */
 struct vr_http_stream *vr_http_stream_unref(struct vr_http_stream *s);

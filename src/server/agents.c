@@ -14,6 +14,7 @@
 #include "server/api/proc_action.h"
 #include "server/auth.h"
 #include "server/hub.h"
+#include "server/proc_logs.h"
 #include "server/route.h"
 #include "store/balancer.h"
 #include "store/report.h"
@@ -274,7 +275,7 @@ static int read_desired(struct vr_server *server, int64_t host_id, int64_t rev, 
 {
     VR_OWNED(vr_tx_free) struct vr_tx *tx = NULL;
     bool is_new;
-    vr_auto_free char *streams = vr_hub_streams_json(server->hub, host_id, &is_new);
+    vr_auto_free char *streams = vr_proc_logs_json(vr_hub_proc_logs(server->hub), host_id, &is_new);
     VR_ROW(host) host = {0};
     int r = vr_store_begin(server->store, VR_DB_READ, &tx, err);
 
@@ -440,12 +441,15 @@ static int handle_get_blob(struct agent *a, struct vr_http_req *req, struct vr_e
 
 static int handle_stream(struct agent *a, struct vr_http_req *req, struct vr_err *err)
 {
-    const char *id = vr_http_req_segment(req, 3);
-    bool is_last = vr_query_find(vr_http_req_query(req), "end") != NULL;
-    bool wanted =
-        id && vr_hub_log_piece(a->server->hub, id, a->host.id, vr_http_req_body(req), is_last);
+    const struct vr_query *query = vr_http_req_query(req);
+    struct vr_log_piece piece = {.id = vr_http_req_segment(req, 3),
+                                 .host_id = a->host.id,
+                                 .text = vr_http_req_body(req),
+                                 .at = number_of(req, "at", -1),
+                                 .is_last = vr_query_find(query, "end") != NULL,
+                                 .is_gone = vr_query_find(query, "gone") != NULL};
 
-    vr_http_answer_status(req, wanted ? 204 : 410);
+    vr_proc_logs_post(vr_hub_proc_logs(a->server->hub), req, &piece);
     return 0;
 }
 

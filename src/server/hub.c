@@ -14,6 +14,9 @@
 #include "fmt/json.h"
 #include "net/http_req.h"
 #include "net/http_resp.h"
+#include "server/build_logs.h"
+#include "server/proc_logs.h"
+#include "server/reader.h"
 #include "store/event.h"
 #include "store/host.h"
 
@@ -43,17 +46,6 @@ struct stream {
     char rollout[40];
 };
 
-struct log_stream {
-    struct log_stream *next;
-    char *id;
-    int64_t host_id, proc_id, lines;
-    bool follow, as_events, appeared;
-    bool told; /* its host was sent a state with it */
-    struct vr_mono asked;
-    struct vr_http_stream *out;
-    struct vr_buf line; /* an unfinished one, for events */
-};
-
 struct vr_hub {
     struct vr_server *server;
     pthread_t thread;
@@ -61,8 +53,9 @@ struct vr_hub {
     pthread_cond_t cond;
     struct wait *waits;
     struct stream *streams;
-    struct log_stream *logs;
-    size_t wait_count, stream_count, log_count;
+    struct vr_proc_logs *proc_logs;
+    struct vr_build_logs *build_logs;
+    size_t wait_count, stream_count;
     int64_t *seen; /* hosts heard of since the last write */
     size_t seen_count, seen_capacity;
     bool woken, all_due, stopping;
@@ -88,6 +81,7 @@ void vr_hub_wake(struct vr_hub *hub, const struct vr_touched *touched)
     pthread_mutex_unlock(&hub->lock);
 }
 
+/* One of a host's followed logs is new. */
 static void wake_host(struct vr_hub *hub, int64_t host_id)
 {
     pthread_mutex_lock(&hub->lock);
@@ -467,153 +461,6 @@ void vr_hub_stream(struct vr_hub *hub, struct vr_http_req *req,
     pthread_mutex_unlock(&hub->lock);
 }
 
-/* ------------------------------------------------------------------ followed logs */
-
-static void free_log(struct log_stream *l)
-{
-    vr_http_stream_close(l->out);
-    vr_http_stream_unref(l->out);
-    vr_buf_fini(&l->line);
-    free(l->id);
-    free(l);
-}
-
-/* Logs nobody reads any more, and those whose host did not appear. */
-static void drop_logs_over(struct vr_hub *hub)
-{
-    struct vr_mono now = vr_mono_now();
-    int64_t hosts[VR_HUB_LOGS_MAX];
-    size_t n = 0;
-
-    pthread_mutex_lock(&hub->lock);
-    for (struct log_stream **at = &hub->logs; *at;) {
-        struct log_stream *l = *at;
-        bool late =
-            !l->appeared && vr_mono_ms_between(l->asked, now) > VR_HUB_LOG_APPEAR_SECS * 1000;
-
-        if (!vr_http_stream_is_over(l->out) && !late) {
-            at = &l->next;
-            continue;
-        }
-        *at = l->next;
-        hub->log_count--;
-        if (n < VR_COUNT(hosts))
-            hosts[n++] = l->host_id;
-        if (late) {
-            static const char text[] = "the log's host does not answer\n";
-
-            vr_http_stream_send(l->out, text, sizeof(text) - 1);
-        }
-        free_log(l);
-    }
-    for (size_t i = 0; i < n; i++)
-        mark_host(hub, hosts[i]);
-    hub->woken = hub->woken || n;
-    pthread_mutex_unlock(&hub->lock);
-}
-
-void vr_hub_log(struct vr_hub *hub, struct vr_http_req *req, int64_t host_id, int64_t proc_id,
-                int64_t lines, bool follow, bool as_events)
-{
-    struct log_stream *l;
-
-    if (!take_place(hub, &hub->log_count, VR_HUB_LOGS_MAX)) {
-        vr_http_answer_error(req, 503, "more than %d logs are being read", VR_HUB_LOGS_MAX);
-        return;
-    }
-    l = vr_alloc(sizeof(*l));
-    *l = (struct log_stream){.id = vr_random_hex(16),
-                             .host_id = host_id,
-                             .proc_id = proc_id,
-                             .lines = lines,
-                             .follow = follow,
-                             .as_events = as_events,
-                             .asked = vr_mono_now(),
-                             .line = VR_BUF(1 << 20)};
-    l->out = vr_http_stream_start(req, as_events ? VR_HTTP_STREAM_EVENTS : VR_HTTP_STREAM_TEXT);
-    pthread_mutex_lock(&hub->lock);
-    l->next = hub->logs;
-    hub->logs = l;
-    pthread_mutex_unlock(&hub->lock);
-    wake_host(hub, host_id);
-}
-
-char *vr_hub_streams_json(struct vr_hub *hub, int64_t host_id, bool *out_is_new)
-{
-    vr_auto_json json_t *list = json_array();
-
-    *out_is_new = false;
-    pthread_mutex_lock(&hub->lock);
-    for (struct log_stream *l = hub->logs; l; l = l->next) {
-        if (l->host_id != host_id || vr_http_stream_is_over(l->out))
-            continue;
-        vr_json_push(list, json_pack("{s:s, s:s, s:I, s:I, s:b}", "id", l->id, "kind", "log",
-                                     "proc", (json_int_t)l->proc_id, "lines", (json_int_t)l->lines,
-                                     "follow", l->follow));
-        *out_is_new = *out_is_new || !l->told;
-        l->told = true;
-    }
-    pthread_mutex_unlock(&hub->lock);
-    return vr_json_dump(list);
-}
-
-/* One line of a log as an event. Neither CR, which ends a field, nor NUL may come from an app. */
-static void send_line(struct log_stream *l, const char *line, size_t n)
-{
-    static const char head[] = "data: ", tail[] = "\n\n";
-    size_t total = sizeof(head) - 1 + n + sizeof(tail) - 1;
-    vr_auto_free char *event = vr_alloc(total);
-    char *at = event + sizeof(head) - 1;
-
-    memcpy(event, head, sizeof(head) - 1);
-    memcpy(at, line, n);
-    for (size_t i = 0; i < n; i++)
-        if (at[i] == '\r' || at[i] == '\0')
-            at[i] = ' ';
-    memcpy(at + n, tail, sizeof(tail) - 1);
-    vr_http_stream_send(l->out, event, total);
-}
-
-/* Whole lines as events; the rest stays for the next piece, unless there is none. */
-static void send_lines(struct log_stream *l, struct vr_str text, bool is_last)
-{
-    const char *end;
-
-    vr_buf_add_n(&l->line, text.p, text.n);
-    while (l->line.len && (end = memchr(l->line.p, '\n', l->line.len))) {
-        size_t n = (size_t)(end - l->line.p);
-
-        send_line(l, l->line.p, n);
-        vr_buf_drop(&l->line, n + 1);
-    }
-    if (is_last && l->line.len)
-        send_line(l, l->line.p, l->line.len);
-    if (l->line.over)
-        vr_buf_clear(&l->line);
-}
-
-bool vr_hub_log_piece(struct vr_hub *hub, const char *id, int64_t host_id, struct vr_str text,
-                      bool is_last)
-{
-    bool wanted = false;
-
-    pthread_mutex_lock(&hub->lock);
-    for (struct log_stream *l = hub->logs; l; l = l->next) {
-        if (l->host_id != host_id || !vr_streq(l->id, id) || vr_http_stream_is_over(l->out))
-            continue;
-        wanted = true;
-        l->appeared = true;
-        if (l->as_events)
-            send_lines(l, text, is_last);
-        else if (text.n)
-            vr_http_stream_send(l->out, text.p, text.n);
-        if (is_last)
-            vr_http_stream_close(l->out);
-    }
-    pthread_mutex_unlock(&hub->lock);
-    return wanted;
-}
-
 /* ------------------------------------------------------------------ the thread */
 
 static void write_seen(struct vr_hub *hub)
@@ -641,12 +488,14 @@ static void write_seen(struct vr_hub *hub)
         vr_warn(&hub->server->log, "write when hosts were heard of: %s", err.msg);
 }
 
-static void sleep_until_woken(struct vr_hub *hub)
+static void sleep_until_woken(struct vr_hub *hub, int64_t ms)
 {
     struct timespec t;
 
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    t.tv_sec += VR_HUB_SEEN_MS / 1000;
+    clock_gettime(CLOCK_MONOTONIC, &t); /* a condition cannot wait for the clock of vr_mono */
+    t.tv_nsec += ms * VR_NS_PER_MS;
+    t.tv_sec += t.tv_nsec / VR_NS_PER_S;
+    t.tv_nsec %= VR_NS_PER_S;
     while (!hub->woken && !hub->stopping)
         if (pthread_cond_timedwait(&hub->cond, &hub->lock, &t) != 0)
             break;
@@ -656,12 +505,13 @@ static void *run(void *arg)
 {
     struct vr_hub *hub = arg;
     struct vr_mono beat_at = vr_mono_now(), seen_at = beat_at;
+    int64_t sleep_ms = VR_HUB_SEEN_MS;
 
     pthread_mutex_lock(&hub->lock);
     while (!hub->stopping) {
         bool all;
 
-        sleep_until_woken(hub);
+        sleep_until_woken(hub, sleep_ms);
         all = hub->all_due;
         hub->woken = hub->all_due = false;
         pthread_mutex_unlock(&hub->lock);
@@ -670,8 +520,10 @@ static void *run(void *arg)
         if (vr_mono_ms_between(seen_at, vr_mono_now()) >= VR_HUB_SEEN_MS) {
             seen_at = vr_mono_now();
             write_seen(hub);
-            drop_logs_over(hub);
         }
+        sleep_ms = vr_proc_logs_tick(hub->proc_logs);
+        if (vr_build_logs_look(hub->build_logs, all) < sleep_ms)
+            sleep_ms = VR_BUILD_LOGS_LOOK_MS;
         if (vr_mono_ms_between(beat_at, vr_mono_now()) >= VR_HUB_BEAT_MS) {
             beat_at = vr_mono_now();
             beat(hub);
@@ -682,12 +534,24 @@ static void *run(void *arg)
     return NULL;
 }
 
+struct vr_proc_logs *vr_hub_proc_logs(struct vr_hub *hub)
+{
+    return hub->proc_logs;
+}
+
+struct vr_build_logs *vr_hub_build_logs(struct vr_hub *hub)
+{
+    return hub->build_logs;
+}
+
 int vr_hub_start(struct vr_server *server, struct vr_hub **out, struct vr_err *err)
 {
     struct vr_hub *hub = vr_alloc(sizeof(*hub));
     pthread_condattr_t clock;
 
     hub->server = server;
+    hub->proc_logs = vr_proc_logs_new(hub, wake_host);
+    hub->build_logs = vr_build_logs_new(server, hub, wake_host);
     pthread_mutex_init(&hub->lock, NULL);
     pthread_condattr_init(&clock);
     pthread_condattr_setclock(&clock, CLOCK_MONOTONIC);
@@ -724,12 +588,8 @@ struct vr_hub *vr_hub_stop(struct vr_hub *hub)
         vr_http_stream_unref(s->out);
         free(s);
     }
-    while (hub->logs) {
-        struct log_stream *l = hub->logs;
-
-        hub->logs = l->next;
-        free_log(l);
-    }
+    vr_proc_logs_free(hub->proc_logs);
+    vr_build_logs_free(hub->build_logs);
     pthread_mutex_destroy(&hub->lock);
     pthread_cond_destroy(&hub->cond);
     free(hub->seen);

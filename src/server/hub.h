@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Those who wait for a change: long-polls of agents, event streams, followed logs. */
+/* Those who wait for a change: long-polls of agents, event streams. */
 #ifndef VR_SERVER_HUB_H
 #define VR_SERVER_HUB_H
 
@@ -8,16 +8,16 @@
 
 #include <jansson.h>
 
+struct vr_build_logs;
 struct vr_hub;
+struct vr_proc_logs;
 
-#define VR_HUB_WAITS_MAX       20000
-#define VR_HUB_STREAMS_MAX     2000
-#define VR_HUB_LOGS_MAX        500
-#define VR_HUB_LOG_APPEAR_SECS 10
-#define VR_HUB_BEAT_MS         5000
-#define VR_HUB_SEEN_MS         1000 /* last_seen of hosts is written at most so often */
-#define VR_HUB_REPLAY_MAX      5000 /* events that a stream may be behind */
-#define VR_HUB_BUFFER          100  /* events replayed to a stream that names none */
+#define VR_HUB_WAITS_MAX   20000
+#define VR_HUB_STREAMS_MAX 2000
+#define VR_HUB_BEAT_MS     5000
+#define VR_HUB_SEEN_MS     1000 /* last_seen of hosts is written at most so often */
+#define VR_HUB_REPLAY_MAX  5000 /* events that a stream may be behind */
+#define VR_HUB_BUFFER      100  /* events replayed to a stream that names none */
 
 /** Starts its thread. @server borrowed */
 VR_MUST_USE
@@ -63,21 +63,8 @@ void vr_hub_stream(struct vr_hub *hub, struct vr_http_req *req,
 /** A host was heard of; written with others soon. */
 void vr_hub_seen(struct vr_hub *hub, int64_t host_id);
 
-/**
- * Answer a request with a proc's log from its host.
- * @as_events  each line as a `data:` event, else plain text
- */
-void vr_hub_log(struct vr_hub *hub, struct vr_http_req *req, int64_t host_id, int64_t proc_id,
-                int64_t lines, bool follow, bool as_events);
-
-/**
- * The `streams` of a host's desired state as JSON text; given. They are no part of its rev:
- * @out_is_new  one of them was not in an earlier text, so the host has to be sent the state
- */
-char *vr_hub_streams_json(struct vr_hub *hub, int64_t host_id, bool *out_is_new);
-
-/** A piece of a log from its host; false if nobody reads it any more (410). */
-bool vr_hub_log_piece(struct vr_hub *hub, const char *id, int64_t host_id, struct vr_str text,
-                      bool is_last);
+/** Logs of procs, and of builds, that are being read; borrowed. */
+struct vr_proc_logs *vr_hub_proc_logs(struct vr_hub *hub);
+struct vr_build_logs *vr_hub_build_logs(struct vr_hub *hub);
 
 #endif

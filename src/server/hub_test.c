@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Those who wait, over real HTTP: long-polls of agents, event streams, logs. */
+#include "server/proc_logs.h"
 #include "server/server_fixture.h"
 #include "store/event.h"
 #include "store/host.h"
@@ -372,13 +373,30 @@ struct log_rig {
     struct vr_server server;
     struct vr_http_server *http;
     bool as_events;
+    int64_t from;
 };
+
+static bool piece(struct log_rig *l, const char *id, int64_t host_id, const char *text,
+                  bool is_last)
+{
+    return vr_proc_logs_piece(
+        vr_hub_proc_logs(l->server.hub),
+        &(struct vr_log_piece){
+            .id = id, .host_id = host_id, .text = vr_str(text), .at = -1, .is_last = is_last});
+}
 
 static void serve_log(void *user, struct vr_http_req *req)
 {
     struct log_rig *l = user;
 
-    vr_hub_log(l->server.hub, req, 7, 12, 20, true, l->as_events);
+    struct vr_log_wish wish = {.host_id = 7,
+                               .proc_id = 12,
+                               .from = l->from,
+                               .lines = 20,
+                               .follow = true,
+                               .as_events = l->as_events};
+
+    vr_proc_logs_read(vr_hub_proc_logs(l->server.hub), req, &wish);
 }
 
 static char *stream_id(struct vr_hub *hub)
@@ -387,7 +405,7 @@ static char *stream_id(struct vr_hub *hub)
     bool is_new;
 
     while (vr_mono_now().ns < until.ns) {
-        vr_auto_free char *text = vr_hub_streams_json(hub, 7, &is_new);
+        vr_auto_free char *text = vr_proc_logs_json(vr_hub_proc_logs(hub), 7, &is_new);
         vr_auto_json json_t *list = NULL;
         const char *id;
 
@@ -402,7 +420,7 @@ static char *stream_id(struct vr_hub *hub)
 /* What a client reads of a log of these pieces, the last one ended; given. */
 static char *read_log(bool as_events, const char *const *pieces)
 {
-    struct log_rig l = {.as_events = as_events};
+    struct log_rig l = {.as_events = as_events, .from = -1};
     struct vr_http_server_spec spec = {.address = "127.0.0.1", .handle = serve_log, .user = &l};
     struct rig base = {0};
     struct reader d = {0};
@@ -418,11 +436,11 @@ static char *read_log(bool as_events, const char *const *pieces)
         return NULL;
     snprintf(base.base, sizeof(base.base), "http://127.0.0.1:%d", (int)vr_http_server_port(l.http));
     ok = reader_start(&d, &base, "/", NULL, NULL) && (id = stream_id(l.server.hub));
-    ok = ok && !vr_hub_log_piece(l.server.hub, id, 8, vr_str("of another host"), false);
+    ok = ok && !piece(&l, id, 8, "of another host", false);
     for (; ok && *pieces; pieces++)
-        ok = vr_hub_log_piece(l.server.hub, id, 7, vr_str(*pieces), !pieces[1]);
+        ok = piece(&l, id, 7, *pieces, !pieces[1]);
     ok = ok && reader_await(&d, NULL);
-    if (ok && !vr_hub_log_piece(l.server.hub, id, 7, vr_str("too late"), false))
+    if (ok && !piece(&l, id, 7, "too late", false))
         text = vr_strdup(d.text.len ? vr_buf_text(&d.text) : "");
     reader_end(&d);
     vr_http_server_stop(l.http);

@@ -5,7 +5,10 @@
 #include "model/label.h"
 #include "server/api/noun.h"
 #include "server/api/number.h"
+#include "server/api/proc_log.h"
+#include "server/build_logs.h"
 #include "server/hub.h"
+#include "server/reader.h"
 #include "store/app.h"
 
 #include <inttypes.h>
@@ -161,8 +164,55 @@ static struct vr_http_resp *look(struct vr_server *server, void *data)
     return resp;
 }
 
+/* Backwards, like a host does it (agent/log_streams.c), from what the database has. */
+static int search_log(struct vr_call *call, int64_t build_id, const struct vr_log_search_spec *spec,
+                      struct vr_err *err)
+{
+    VR_OWNED(vr_tx_free) struct vr_tx *tx = NULL;
+    VR_OWNED(vr_log_search_free) struct vr_log_search *search = NULL;
+    VR_ROW(build) build = {0};
+    int64_t from, to;
+    int r = vr_log_search_new(spec, &search, err);
+
+    if (r == 0)
+        r = vr_store_begin(call->server->store, VR_DB_READ, &tx, err);
+    if (r == 0)
+        r = vr_store_build_find_id(tx, build_id, &build, err);
+    if (r < 0)
+        return r;
+    vr_log_search_begin(search, 0, build.log_bytes);
+    while (r == 0 && vr_log_search_wants(search, &from, &to)) {
+        vr_auto_free char *text = NULL;
+        size_t n = 0;
+
+        r = vr_store_build_log_read(tx, build_id, from, (size_t)(to - from), &text, &n, err);
+        if (r == 0)
+            vr_log_search_piece(search, (struct vr_str){text, n});
+    }
+    if (r == 0)
+        vr_reply_json(call, 200, vr_log_search_result(search));
+    return r;
+}
+
+/* As a WebSocket: from a byte on, followed to the end. */
+static int follow_log(struct vr_call *call, const struct watched *watched, struct vr_err *err)
+{
+    VR_OWNED(vr_tx_free) struct vr_tx *tx = NULL;
+    VR_ROW(build) build = {0};
+    int r = vr_store_begin(call->server->store, VR_DB_READ, &tx, err);
+
+    if (r == 0)
+        r = vr_store_build_find_id(tx, watched->build_id, &build, err);
+    tx = vr_tx_free(tx);
+    if (r == 0)
+        vr_build_logs_read(vr_hub_build_logs(call->server->hub), call->req, build.id,
+                           watched->from);
+    return vr_log_refuse(call, r, err);
+}
+
 static int show_log(struct vr_call *call, struct vr_err *err)
 {
+    struct vr_log_search_spec search;
     struct watched watched;
     struct vr_http_resp *resp = NULL;
     struct watched *kept;
@@ -173,6 +223,12 @@ static int show_log(struct vr_call *call, struct vr_err *err)
         r = vr_query_number(call, "from", 0, INT64_MAX / 2, 0, &watched.from, err);
     if (r == 0)
         r = vr_query_number(call, "wait", 0, VR_WRITE_WAIT_SECS, 0, &secs, err);
+    if (r == 0)
+        r = vr_log_search_read(call, &search, err);
+    if (r > 0)
+        return search_log(call, watched.build_id, &search, err);
+    if (vr_ws_is_asked(call->req))
+        return r < 0 ? vr_log_refuse(call, r, err) : follow_log(call, &watched, err);
     if (r == 0)
         r = read_log(call->server->store, &watched, &resp, err);
     if (r < 0)

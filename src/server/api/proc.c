@@ -90,7 +90,9 @@ static int show_log(struct vr_call *call, struct vr_err *err)
     if (r == 0)
         r = find_proc(tx, call, &proc, err);
     tx = vr_tx_free(tx);
-    return r < 0 ? r : vr_proc_log_send(call, &proc, &log, err);
+    if (r == 0)
+        r = vr_proc_log_send(call, &proc, &log, err);
+    return vr_log_refuse(call, r, err);
 }
 
 /* ------------------------------------------------------------------ the answer */
