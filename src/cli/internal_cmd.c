@@ -27,6 +27,7 @@ struct program {
 static const struct program programs[] = {
 #ifdef VR_HAVE_SERVER
     {"server", vr_server_main},
+    {"import", vr_import_main},
 #endif
 #ifdef VR_HAVE_AGENT
     {"agent", vr_agent_main},
@@ -65,6 +66,11 @@ const struct vr_command vr_internal_commands[] = {
     {.name = "agent",
      .args = "…",
      .summary = "Run the agent of a host",
+     .raw = true,
+     .run = run_program},
+    {.name = "import",
+     .args = "DUMP [--files DIR] [--plan]",
+     .summary = "Move a database of the original here",
      .raw = true,
      .run = run_program},
     {.name = "build-job", .raw = true, .run = run_program},

@@ -9,8 +9,8 @@
 #include "net/http_server.h"
 #include "server/agents.h"
 #include "server/auth.h"
+#include "server/first_start.h"
 #include "server/hub.h"
-#include "server/password.h"
 #include "server/route.h"
 #include "server/server.h"
 #include "store/balancer.h"
@@ -30,11 +30,10 @@
 #include <sys/prctl.h>
 #include <sys/stat.h>
 
-#define SERVER_THREADS       4
-#define PEM_BYTES            (1 << 20)
-#define JOIN_TOKEN_BYTES     4096
-#define SECRET_KEYS          "secret-keys" /* in the data dir */
-#define FIRST_PASSWORD_BYTES 9
+#define SERVER_THREADS   4
+#define PEM_BYTES        (1 << 20)
+#define JOIN_TOKEN_BYTES 4096
+#define SECRET_KEYS      "secret-keys" /* in the data dir */
 
 int vr_server_commit(struct vr_server *server, struct vr_tx *tx, struct vr_err *err)
 {
@@ -76,54 +75,12 @@ static void handle(void *user, struct vr_http_req *req)
 
 /* ------------------------------------------------------------------ the first start */
 
-static int make_admin(struct vr_server *server, struct vr_tx *tx, struct vr_err *err)
-{
-    vr_auto_free char *path = vr_strf("%s/initial-password", server->config.data_dir);
-    vr_auto_free char *password = NULL;
-    vr_auto_free char *text = NULL;
-    VR_ROW(user) row = {0};
-    int64_t count, id;
-    int r = vr_store_user_count(tx, &count, err);
-
-    if (r < 0 || count > 0)
-        return r;
-    password = vr_random_hex(FIRST_PASSWORD_BYTES);
-    row.username = vr_strdup("admin");
-    row.role = vr_strdup("admin");
-    row.first_name = vr_strdup("");
-    row.last_name = vr_strdup("");
-    row.email = vr_strdup("");
-    row.is_active = true;
-    row.must_change_password = true;
-    row.joined_us = vr_wall_now().us;
-    text = vr_strf("%s\n", password);
-    r = vr_password_hash(password, &row.password, err);
-    if (r == 0)
-        r = vr_store_user_insert(tx, &row, &id, err);
-    if (r == 0)
-        r = vr_fs_replace(path, text, strlen(text), 0600, err);
-    if (r == 0)
-        vr_info(&server->log, "made the first user 'admin'; its password is in '%s'", path);
-    return r;
-}
-
 static int make_buildpacks(struct vr_tx *tx, struct vr_err *err)
 {
-    static const char *const names[] = {"builtin:nodejs", "builtin:python", "builtin:make",
-                                        "builtin:static"};
     VR_ROWS(buildpack) all = {0};
     int r = vr_store_buildpack_list(tx, &all, err);
 
-    for (size_t i = 0; i < VR_COUNT(names) && r == 0 && all.n == 0; i++) {
-        struct vr_buildpack_row row = {.repo_url = (char *)names[i],
-                                       .repo_type = (char *)"git",
-                                       .description = (char *)"comes with Velociraptor",
-                                       .ord = (int64_t)(i + 1) * 10};
-        int64_t id;
-
-        r = vr_store_buildpack_insert(tx, &row, &id, err);
-    }
-    return r;
+    return r < 0 || all.n ? r : vr_first_buildpacks(tx, 0, err);
 }
 
 static int take_join_token(struct vr_server *server, struct vr_err *err)
@@ -196,7 +153,7 @@ static int first_start(struct vr_server *server, struct vr_err *err)
     if (r == 0)
         r = vr_store_setting_take(tx, "cluster_id", id, &server->cluster, err);
     if (r == 0)
-        r = make_admin(server, tx, err);
+        r = vr_first_admin(server, tx, err);
     if (r == 0)
         r = make_buildpacks(tx, err);
     json_object_foreach (server->config.balancers, name, entry)

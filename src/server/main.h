@@ -8,4 +8,7 @@
  */
 int vr_server_main(int argc, char **argv);
 
+/** `vr import`: the rows of the original's database become those of a new one. */
+int vr_import_main(int argc, char **argv);
+
 #endif
