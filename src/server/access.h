@@ -3,12 +3,14 @@
 #ifndef VR_SERVER_ACCESS_H
 #define VR_SERVER_ACCESS_H
 
-#include "core/err.h"
+#include "core/buf.h"
+#include "store/resource.h"
 
 #include <stdbool.h>
 #include <stdint.h>
 
 #define VR_WHO_GRANTS_MAX 64  /* apps that one user may be granted */
+#define VR_CAN_BYTES      512 /* of the list of verbs of an object */
 #define VR_WHO_NAME_BYTES 151 /* of the longest user name */
 #define VR_WHO_CSRF_BYTES 64
 #define VR_WHO_VIA_BYTES  80 /* "token " and its name, cut if it is longer */
@@ -62,6 +64,17 @@ enum vr_role vr_who_role_for(const struct vr_who *who, int64_t app_id);
 
 /** Whether they may send the request at all, before it is known which app it is about. */
 bool vr_who_may_ask(const struct vr_who *who, enum vr_role role, enum vr_scope scope);
+
+/** A resource as a user sees it, prepared once for all of its rows. */
+struct vr_view {
+    struct vr_viewer viewer; /* what the store is given */
+    struct vr_buf can, can_app, can_own;
+};
+
+/** @who borrowed as long as the view lives; release with vr_view_fini() */
+void vr_view_init(struct vr_view *view, const struct vr_who *who, enum vr_resource resource);
+void vr_view_fini(struct vr_view *view);
+#define vr_auto_view __attribute__((cleanup(vr_view_fini)))
 
 /**
  * Insist that the user may do what this route does to what belongs to `app_id` (0: to no app).

@@ -15,23 +15,32 @@
 #include <string.h>
 #include <strings.h>
 
-#define API         "api/v1"
 #define JSON_TYPE   "application/json"
 #define FORM_TYPE   "application/x-www-form-urlencoded"
 #define ALLOW_BYTES 128
 
 /* clang-format off: a line each, in which they are tried */
 const struct vr_route_table vr_route_tables[] = {
-    {API, vr_routes_app},        {API, vr_routes_build},
-    {API, vr_routes_ingredient}, {API, vr_routes_keys},
-    {API, vr_routes_squad},      {API, vr_routes_swarm},
-    {API, vr_routes_rollout},    {API, vr_routes_proc},
-    {API, vr_routes_user},       {API, vr_routes_account},
-    {API, vr_routes_token},      {API, vr_routes_session},
-    {API, vr_routes_stream},     {API, vr_routes_schedule},
-    {API, vr_routes_resource},   {"api/streams", vr_routes_old_stream},
-    {"", vr_routes_login},       {"", vr_routes_file},
-    {"", vr_routes_manual},      {"", vr_routes_front},
+    {VR_ROUTE_API, vr_routes_app},
+    {VR_ROUTE_API, vr_routes_build},
+    {VR_ROUTE_API, vr_routes_ingredient},
+    {VR_ROUTE_API, vr_routes_keys},
+    {VR_ROUTE_API, vr_routes_squad},
+    {VR_ROUTE_API, vr_routes_swarm},
+    {VR_ROUTE_API, vr_routes_rollout},
+    {VR_ROUTE_API, vr_routes_proc},
+    {VR_ROUTE_API, vr_routes_user},
+    {VR_ROUTE_API, vr_routes_account},
+    {VR_ROUTE_API, vr_routes_token},
+    {VR_ROUTE_API, vr_routes_session},
+    {VR_ROUTE_API, vr_routes_stream},
+    {VR_ROUTE_API, vr_routes_schedule},
+    {VR_ROUTE_API, vr_routes_resource},
+    {"api/streams", vr_routes_old_stream},
+    {"", vr_routes_login},
+    {"", vr_routes_file},
+    {"", vr_routes_manual},
+    {"", vr_routes_front},
 };
 /* clang-format on */
 

@@ -13,6 +13,7 @@
 #include <stdio.h>
 
 #define VR_ROUTE_ARGS 4
+#define VR_ROUTE_API  "api/v1" /* base of the tables about resources */
 
 /** One request of the API. */
 struct vr_call {

@@ -277,7 +277,8 @@ static const char *order_expr(const struct vr_shape *shape, const char *name)
     for (size_t i = 0; i < shape->field_count; i++) {
         const struct vr_shape_field *field = &shape->fields[i];
 
-        if (vr_streq(field->name, name) && has_column(field->sql) && field->columns <= 1)
+        if (vr_streq(field->name, name) && has_column(field->sql) && field->columns <= 1 &&
+            !field->is_private)
             return field->sql;
     }
     return NULL;

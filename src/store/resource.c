@@ -81,13 +81,19 @@ void vr_list_fini(struct vr_list *list)
     *list = (struct vr_list){0};
 }
 
-/* Tokens are shown to their owner only. */
+/* Tokens are shown to their owner only, and to who sees all. */
+static bool is_restricted(enum vr_resource resource, const struct vr_viewer *viewer)
+{
+    return resource == VR_RES_TOKENS && viewer && !viewer->sees_all;
+}
+
 static void add_owner(const struct vr_list_spec *spec, struct vr_filter_sql *sql)
 {
-    if (spec->resource != VR_RES_TOKENS)
+    if (!is_restricted(spec->resource, spec->viewer))
         return;
-    sql->values[sql->count++] = VR_I(spec->user_id);
-    vr_buf_addf(&sql->where, "%st.user_id = $%zu", sql->where.len ? " AND " : "", sql->count);
+    sql->values[sql->count++] = VR_I(spec->viewer->user_id);
+    vr_buf_addf(&sql->where, "%s%s = $%zu", sql->where.len ? " AND " : "",
+                vr_shape_of(spec->resource)->owner, sql->count);
 }
 
 static int count_rows(struct vr_tx *tx, const struct vr_shape *shape,
@@ -110,7 +116,8 @@ static int render_page(struct vr_tx *tx, const struct vr_list_spec *spec, struct
                                    .tail = tail,
                                    .values = sql->values,
                                    .count = sql->count + 2,
-                                   .now = spec->now};
+                                   .now = spec->now,
+                                   .viewer = spec->viewer};
     int64_t limit = spec->limit;
     int r;
 
@@ -164,35 +171,50 @@ static int find_key(const struct vr_shape *shape, const char *key, struct vr_db_
     return 0;
 }
 
-int vr_store_object(struct vr_tx *tx, enum vr_resource resource, const char *key,
-                    const char *fields, struct vr_wall now, char **out, struct vr_err *err)
+int vr_store_show(struct vr_tx *tx, const struct vr_object_spec *spec, char **out,
+                  struct vr_err *err)
 {
-    const struct vr_shape *shape = vr_shape_of(resource);
+    const struct vr_shape *shape = vr_shape_of(spec->resource);
+    bool is_theirs = is_restricted(spec->resource, spec->viewer);
     vr_auto_buf struct vr_buf text = VR_BUF(VR_LIST_BYTES);
-    vr_auto_free char *where = vr_strf("%s = $1", shape->key ? shape->key : shape->id);
-    struct vr_db_value value;
-    int r = find_key(shape, key, &value);
+    vr_auto_free char *where =
+        vr_strf("%s = $1%s%s%s", shape->key ? shape->key : shape->id, is_theirs ? " AND " : "",
+                is_theirs ? shape->owner : "", is_theirs ? " = $2" : "");
+    struct vr_db_value values[2] = {VR_NULL, VR_I(spec->viewer ? spec->viewer->user_id : 0)};
+    int r = find_key(shape, spec->key, &values[0]);
 
     if (r == 0)
         r = vr_shape_render(tx,
                             &(struct vr_shape_query){.shape = shape,
-                                                     .fields = vr_shape_fields(shape, fields),
+                                                     .fields = vr_shape_fields(shape, spec->fields),
                                                      .where = where,
                                                      .order = shape->order,
                                                      .tail = "",
-                                                     .values = &value,
-                                                     .count = 1,
-                                                     .now = now},
+                                                     .values = values,
+                                                     .count = is_theirs ? 2 : 1,
+                                                     .now = spec->now,
+                                                     .viewer = spec->viewer},
                             &text, err);
     if (r == -VR_NOT_FOUND || r == 0)
-        return vr_fail(err, VR_NOT_FOUND, "%s '%s' does not exist", resources[resource].name, key);
+        return vr_fail(err, VR_NOT_FOUND, "%s '%s' does not exist", resources[spec->resource].name,
+                       spec->key);
     if (r < 0)
         return r;
     return vr_buf_finish(&text, out, err);
 }
 
-int vr_store_procs_json(struct vr_tx *tx, int64_t swarm_id, int64_t host_id, struct vr_wall now,
-                        char **out, struct vr_err *err)
+int vr_store_object(struct vr_tx *tx, enum vr_resource resource, const char *key,
+                    const char *fields, struct vr_wall now, char **out, struct vr_err *err)
+{
+    return vr_store_show(
+        tx,
+        &(struct vr_object_spec){.resource = resource, .key = key, .fields = fields, .now = now},
+        out, err);
+}
+
+int vr_store_procs_json(struct vr_tx *tx, int64_t swarm_id, int64_t host_id,
+                        const struct vr_viewer *viewer, struct vr_wall now, char **out,
+                        struct vr_err *err)
 {
     vr_auto_buf struct vr_buf text = VR_BUF(VR_LIST_BYTES);
     vr_auto_free char *where =
@@ -209,7 +231,8 @@ int vr_store_procs_json(struct vr_tx *tx, int64_t swarm_id, int64_t host_id, str
                                                  .tail = "",
                                                  .values = &value,
                                                  .count = 1,
-                                                 .now = now},
+                                                 .now = now,
+                                                 .viewer = viewer},
                         &text, err);
     if (r < 0)
         return r;

@@ -31,6 +31,19 @@ enum vr_resource {
 #define VR_LIST_VALUES_MAX 100         /* of one `in` filter */
 #define VR_LIST_BYTES      (64u << 20) /* of one page */
 
+/** Who reads, and what `can` of an object tells them. All borrowed. */
+struct vr_viewer {
+    int64_t user_id;
+    bool sees_all;       /* the tokens of everybody, and what users show to themselves only */
+    const int64_t *apps; /* for whose things they may more than for others */
+    size_t app_count;
+    /* Lists of verbs as JSON: for what belongs to one of `apps`, for what is their own, and for
+     * all else. */
+    const char *can_app;
+    const char *can_own;
+    const char *can;
+};
+
 struct vr_list_spec {
     enum vr_resource resource;
     /* Borrowed; NULL: none. `field=x`, `field__lookup=x`, `order_by=a,-b`, `fields=a,b`; keys
@@ -38,7 +51,8 @@ struct vr_list_spec {
     const struct vr_query *query;
     int64_t limit; /* 0 and more than VR_LIST_LIMIT_MAX: that */
     int64_t offset;
-    int64_t user_id; /* tokens: whose; else ignored */
+    const struct vr_viewer
+        *viewer; /* NULL: the platform itself, which sees all and needs no `can` */
     struct vr_wall now;
 };
 
@@ -75,10 +89,23 @@ VR_MUST_USE
 int vr_store_object(struct vr_tx *tx, enum vr_resource resource, const char *key,
                     const char *fields, struct vr_wall now, char **out, struct vr_err *err);
 
+/** One object as somebody sees it: vr_store_object() with a viewer. */
+struct vr_object_spec {
+    enum vr_resource resource;
+    const char *key;
+    const char *fields;             /* NULL: all */
+    const struct vr_viewer *viewer; /* NULL: the platform itself */
+    struct vr_wall now;
+};
+VR_MUST_USE
+int vr_store_show(struct vr_tx *tx, const struct vr_object_spec *spec, char **out,
+                  struct vr_err *err);
+
 /** `[{…},…]` of the procs of one swarm, or host (the other 0), in the order of their ids. Given. */
 VR_MUST_USE
-int vr_store_procs_json(struct vr_tx *tx, int64_t swarm_id, int64_t host_id, struct vr_wall now,
-                        char **out, struct vr_err *err);
+int vr_store_procs_json(struct vr_tx *tx, int64_t swarm_id, int64_t host_id,
+                        const struct vr_viewer *viewer, struct vr_wall now, char **out,
+                        struct vr_err *err);
 
 /** `apps`: the resource's part of the path. */
 const char *vr_resource_name(enum vr_resource resource);

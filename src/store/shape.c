@@ -10,6 +10,13 @@
  */
 #include "store/shape.h"
 
+#define CAN           "can"
+#define FIRST_COLUMN  4 /* of the fields: before are parent, id, app and owner of the row */
+#define PARENT_COLUMN 0
+#define ID_COLUMN     1
+#define APP_COLUMN    2
+#define OWNER_COLUMN  3
+
 struct row {
     int64_t id;
     int64_t parent;
@@ -63,7 +70,8 @@ static bool is_wanted(const struct vr_shape_query *query, size_t field)
 
 uint64_t vr_shape_fields(const struct vr_shape *shape, const char *names)
 {
-    uint64_t all = UINT64_MAX >> (64 - shape->field_count);
+    uint64_t can = UINT64_C(1) << shape->field_count;
+    uint64_t all = can | (can - 1);
     uint64_t fields = 0;
 
     if (vr_str_is_empty(names))
@@ -77,6 +85,8 @@ uint64_t vr_shape_fields(const struct vr_shape *shape, const char *names)
             if (strlen(name) == n && !strncmp(name, names, n))
                 fields |= UINT64_C(1) << i;
         }
+        if (n == strlen(CAN) && !strncmp(names, CAN, n))
+            fields |= can;
         names += n + (names[n] == ',');
     }
     return fields ? fields : all;
@@ -89,7 +99,9 @@ static int build_sql(const struct vr_shape_query *query, const char *link, char 
 {
     vr_auto_buf struct vr_buf b = VR_BUF(SQL_BYTES);
 
-    vr_buf_addf(&b, "SELECT %s, %s", link ? link : "0", query->shape->id);
+    vr_buf_addf(&b, "SELECT %s, %s, %s, %s", link ? link : "0", query->shape->id,
+                query->viewer && query->shape->app ? query->shape->app : "0",
+                query->viewer && query->shape->owner ? query->shape->owner : "0");
     for (size_t i = 0; i < query->shape->field_count; i++) {
         if (is_wanted(query, i) && query->shape->fields[i].sql)
             vr_buf_addf(&b, ", %s", query->shape->fields[i].sql);
@@ -130,15 +142,49 @@ static void add_name(struct vr_buf *out, const struct names *names, size_t field
     vr_buf_add_n(out, names->text.p + begin, names->begin[field + 1] - begin);
 }
 
+static bool is_own(const struct vr_viewer *viewer, struct vr_db_rows *rows)
+{
+    return viewer->user_id && viewer->user_id == vr_db_i64(rows, OWNER_COLUMN);
+}
+
+static bool is_hidden(const struct vr_shape_query *query, const struct vr_shape_field *field,
+                      struct vr_db_rows *rows)
+{
+    const struct vr_viewer *viewer = query->viewer;
+
+    return field->is_private && viewer && !viewer->sees_all && !is_own(viewer, rows);
+}
+
+static const char *verbs_of(const struct vr_viewer *viewer, struct vr_db_rows *rows)
+{
+    int64_t app = vr_db_i64(rows, APP_COLUMN);
+
+    if (is_own(viewer, rows))
+        return viewer->can_own;
+    for (size_t i = 0; i < viewer->app_count; i++)
+        if (viewer->apps[i] == app)
+            return viewer->can_app;
+    return viewer->can;
+}
+
+static void render_can(const struct vr_shape_query *query, struct vr_db_rows *rows, bool first,
+                       struct vr_buf *out)
+{
+    if (!query->viewer || !is_wanted(query, query->shape->field_count))
+        return;
+    vr_buf_addf(out, "%s\"" CAN "\":%s", first ? "" : ",", verbs_of(query->viewer, rows));
+}
+
 static void render_row(const struct vr_shape_query *query, const struct names *names,
                        struct vr_db_rows *rows, struct rendered *out)
 {
     struct row *row = add_row(out);
     bool bare = !*query->shape->fields[0].name;
     bool first = true;
-    int column = 2;
+    int column = FIRST_COLUMN;
 
-    *row = (struct row){vr_db_i64(rows, 1), vr_db_i64(rows, 0), out->text.len, 0};
+    *row =
+        (struct row){vr_db_i64(rows, ID_COLUMN), vr_db_i64(rows, PARENT_COLUMN), out->text.len, 0};
     if (!bare)
         vr_buf_addc(&out->text, '{');
     for (size_t i = 0; i < query->shape->field_count; i++) {
@@ -149,15 +195,19 @@ static void render_row(const struct vr_shape_query *query, const struct names *n
         if (!bare)
             add_name(&out->text, names, i, first);
         first = false;
-        if (field->children) {
+        if (is_hidden(query, field, rows))
+            vr_buf_add(&out->text, "null");
+        else if (field->children)
             add_hole(out, i, row->id);
-        } else {
+        else
             field->write(&out->text, rows, column, query->now);
+        if (!field->children)
             column += field->columns ? field->columns : 1;
-        }
     }
-    if (!bare)
+    if (!bare) {
+        render_can(query, rows, first, &out->text);
         vr_buf_addc(&out->text, '}');
+    }
     row->end = out->text.len;
 }
 
@@ -166,7 +216,7 @@ static int render(struct vr_tx *tx, const struct vr_shape_query *query, const ch
 
 static uint64_t nested_fields(const struct vr_shape *shape)
 {
-    uint64_t fields = vr_shape_fields(shape, NULL);
+    uint64_t fields = vr_shape_fields(shape, NULL) & ~(UINT64_C(1) << shape->field_count);
 
     for (size_t i = 0; i < shape->field_count; i++) {
         if (shape->fields[i].detail)

@@ -18,8 +18,9 @@ struct vr_shape_field {
     const char *name; /* "": the value stands alone, as in arrays of URIs */
     const char *sql;  /* expressions, separated by commas if there are several */
     vr_shape_write_fn *write;
-    int columns; /* 0 counts as 1 */
-    bool detail; /* left out where the object is nested in another: large, or rarely wanted */
+    int columns;     /* 0 counts as 1 */
+    bool detail;     /* left out where the object is nested in another: large, or rarely wanted */
+    bool is_private; /* null, unless the viewer owns the row or sees all */
     const struct vr_shape *children;
     const char *link; /* of children: expression over their FROM that gives the parent's id */
 };
@@ -47,8 +48,10 @@ struct vr_shape {
     bool key_is_text;  /* a name, or a rollout's id */
     const char *where; /* of lists, not of details; NULL: all */
     const char *order;
+    const char *app;   /* expression: id of the app that a row belongs to; NULL: to none */
+    const char *owner; /* expression: id of the user that a row belongs to; NULL: to none */
     const struct vr_shape_field *fields;
-    size_t field_count;
+    size_t field_count; /* one less than VR_SHAPE_FIELDS_MAX at most: `can` comes behind them */
     const struct vr_shape_filter *filters;
     size_t filter_count;
 };
@@ -88,9 +91,10 @@ struct vr_shape_query {
     const struct vr_db_value *values;
     size_t count;
     struct vr_wall now;
+    const struct vr_viewer *viewer; /* NULL: the platform itself */
 };
 
-/** All fields, or those that a list names; unknown ones are ignored. */
+/** All fields and `can`, or those that a list names; unknown ones are ignored. */
 uint64_t vr_shape_fields(const struct vr_shape *shape, const char *names);
 
 /** Append the objects, separated by commas; returns their number or -code. */

@@ -57,6 +57,7 @@ const struct vr_shape vr_shape_builds = {
     .from = "builds b JOIN apps a ON a.id = b.app_id LEFT JOIN jobs j ON j.id = b.job_id"
             " LEFT JOIN hosts h ON h.id = j.host_id",
     .id = "b.id",
+    .app = "b.app_id",
     .order = "b.id DESC",
     TABLES(build_fields, build_filters),
 };
@@ -94,6 +95,7 @@ static const struct vr_shape_filter release_filters[] = {
 const struct vr_shape vr_shape_releases = {
     .from = "releases r JOIN builds b ON b.id = r.build_id JOIN apps a ON a.id = b.app_id",
     .id = "r.id",
+    .app = "b.app_id",
     .order = "r.id DESC",
     TABLES(release_fields, release_filters),
 };

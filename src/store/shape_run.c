@@ -152,6 +152,7 @@ const struct vr_shape vr_shape_procs = {
             " JOIN builds b ON b.id = r.build_id JOIN apps a ON a.id = b.app_id",
     .id = "p.id",
     .where = VR_PROC_LIVE("p"),
+    .app = "b.app_id",
     .order = "p.id",
     TABLES(proc_fields, proc_filters),
 };
@@ -394,6 +395,7 @@ const struct vr_shape vr_shape_rollouts = {
     .id = "k.seq",
     .key = "k.id",
     .key_is_text = true,
+    .app = "s.app_id",
     .order = "k.seq DESC",
     TABLES(rollout_fields, rollout_filters),
 };

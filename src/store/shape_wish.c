@@ -35,6 +35,7 @@ const struct vr_shape vr_shape_apps = {
     .id = "a.id",
     .key = "a.name",
     .key_is_text = true,
+    .app = "a.id",
     .order = "a.name",
     TABLES(app_fields, app_filters),
 };
@@ -311,25 +312,41 @@ const struct vr_shape vr_shape_swarms = {
             " LEFT JOIN balancers b ON b.id = s.balancer_id"
             " LEFT JOIN rollouts cr ON cr.id = s.current_rollout",
     .id = "s.id",
+    .app = "s.app_id",
     .order = "a.name, s.config_name, s.proc_name, s.id",
     TABLES(swarm_fields, swarm_filters),
 };
 
 /* --- users and tokens --- */
 
+static const struct vr_shape_field grant_fields[] = {
+    {"app", "'/api/v1/apps/' || a.name || '/'", vr_write_text},
+    {"role", "g.role", vr_write_text},
+};
+
+static const struct vr_shape grant_shape = {
+    .from = "grants g JOIN apps a ON a.id = g.app_id",
+    .id = "g.id",
+    .order = "a.name",
+    .fields = grant_fields,
+    .field_count = VR_COUNT(grant_fields),
+};
+
+/* Others see who there is and may help them, no more. */
 static const struct vr_shape_field user_fields[] = {
     {"id", "u.id", vr_write_int},
     {"username", "u.username", vr_write_text},
-    {"first_name", "u.first_name", vr_write_text},
-    {"last_name", "u.last_name", vr_write_text},
-    {"last_login", "u.last_login_us", vr_write_naive},
-    {"date_joined", "u.joined_us", vr_write_naive},
-    {"profile", "NULL", vr_write_text},
+    {"first_name", "u.first_name", vr_write_text, .is_private = true},
+    {"last_name", "u.last_name", vr_write_text, .is_private = true},
+    {"last_login", "u.last_login_us", vr_write_naive, .is_private = true},
+    {"date_joined", "u.joined_us", vr_write_naive, .is_private = true},
+    {"profile", "NULL", vr_write_text, .is_private = true},
     {"resource_uri", "'/api/v1/user/' || u.id || '/'", vr_write_text},
-    {"email", "u.email", vr_write_text},
+    {"email", "u.email", vr_write_text, .is_private = true},
     {"role", "u.role", vr_write_text},
+    {"grants", .children = &grant_shape, .link = "g.user_id", .is_private = true},
     {"is_active", "u.is_active", vr_write_bool},
-    {"must_change_password", "u.must_change_password", vr_write_bool},
+    {"must_change_password", "u.must_change_password", vr_write_bool, .is_private = true},
     {"row_version", "u.row_version", vr_write_int},
 };
 
@@ -343,6 +360,7 @@ static const struct vr_shape_filter user_filters[] = {
 const struct vr_shape vr_shape_users = {
     .from = "users u",
     .id = "u.id",
+    .owner = "u.id",
     .order = "u.id",
     TABLES(user_fields, user_filters),
 };
@@ -350,6 +368,10 @@ const struct vr_shape vr_shape_users = {
 static const struct vr_shape_field token_fields[] = {
     {"id", "t.id", vr_write_int},
     {"name", "t.name", vr_write_text},
+    {"user", "'/api/v1/user/' || t.user_id || '/'", vr_write_text},
+    {"username", "u.username", vr_write_text},
+    {"role", "t.role", vr_write_text},
+    {"app", "'/api/v1/apps/' || a.name || '/'", vr_write_text},
     {"created", "t.created_us", vr_write_utc},
     {"expires", "t.expires_us", vr_write_utc},
     {"last_used", "t.last_used_us", vr_write_utc},
@@ -358,11 +380,16 @@ static const struct vr_shape_field token_fields[] = {
 
 static const struct vr_shape_filter token_filters[] = {
     {"name", VR_FILTER_TEXT, "t.name"},
+    {"user", VR_FILTER_INT, "t.user_id"},
+    {"user__username", VR_FILTER_TEXT, "u.username"},
+    {"app", VR_FILTER_INT, "t.app_id"},
+    {"app__name", VR_FILTER_TEXT, "a.name"},
 };
 
 const struct vr_shape vr_shape_tokens = {
-    .from = "tokens t",
+    .from = "tokens t JOIN users u ON u.id = t.user_id LEFT JOIN apps a ON a.id = t.app_id",
     .id = "t.id",
+    .owner = "t.user_id",
     .order = "t.id",
     TABLES(token_fields, token_filters),
 };

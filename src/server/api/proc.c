@@ -51,12 +51,14 @@ static int list_of_host(struct vr_call *call, struct vr_err *err)
     VR_OWNED(vr_tx_free) struct vr_tx *tx = NULL;
     VR_ROW(host) host = {0};
     vr_auto_free char *procs = NULL;
+    vr_auto_view struct vr_view view;
     int r = vr_store_begin(call->server->store, VR_DB_READ, &tx, err);
 
+    vr_view_init(&view, &call->who, VR_RES_PROCS);
     if (r == 0)
         r = vr_store_host_find(tx, call->args[0], &host, err);
     if (r == 0)
-        r = vr_store_procs_json(tx, 0, host.id, call->now, &procs, err);
+        r = vr_store_procs_json(tx, 0, host.id, &view.viewer, call->now, &procs, err);
     if (r == 0)
         vr_reply_text(call, 200, vr_strf("{\"objects\":%s}", procs));
     return r;
@@ -66,13 +68,22 @@ static int show(struct vr_call *call, struct vr_err *err)
 {
     VR_OWNED(vr_tx_free) struct vr_tx *tx = NULL;
     VR_ROW(proc) proc = {0};
+    vr_auto_view struct vr_view view;
+    vr_auto_free char *key = NULL;
     char *body;
     int r = vr_store_begin(call->server->store, VR_DB_READ, &tx, err);
 
+    vr_view_init(&view, &call->who, VR_RES_PROCS);
     if (r == 0)
         r = find_proc(tx, call, &proc, err);
-    if (r == 0)
-        r = proc_text(tx, proc.id, call->now, &body, err);
+    if (r < 0)
+        return r;
+    key = vr_strf("%" PRId64, proc.id);
+    r = vr_store_show(
+        tx,
+        &(struct vr_object_spec){
+            .resource = VR_RES_PROCS, .key = key, .viewer = &view.viewer, .now = call->now},
+        &body, err);
     if (r == 0)
         vr_reply_text(call, 200, body);
     return r;
@@ -375,8 +386,8 @@ static int destroy(struct vr_call *call, struct vr_err *err)
 const struct vr_route vr_routes_proc[] = {
     {"GET", "hosts/*/procs", VR_ROLE_VIEWER, list_of_host},
     {"GET", "hosts/*/procs/*", VR_ROLE_VIEWER, show},
-    {"POST", "hosts/*/procs/*", VR_ROLE_DEPLOYER, act, VR_SCOPE_APP, 0, "start stop restart"},
-    {"DELETE", "hosts/*/procs/*", VR_ROLE_DEPLOYER, destroy, VR_SCOPE_APP, 0, "destroy"},
+    {"POST", "hosts/*/procs/*", VR_ROLE_DEPLOYER, act, VR_SCOPE_APP, 0, ""},
+    {"DELETE", "hosts/*/procs/*", VR_ROLE_DEPLOYER, destroy, VR_SCOPE_APP, 0, ""},
     {"GET", "hosts/*/procs/*/log", VR_ROLE_VIEWER, show_log},
     {"POST", "procs/*", VR_ROLE_DEPLOYER, act, VR_SCOPE_APP, 0, "start stop restart"},
     {"DELETE", "procs/*", VR_ROLE_DEPLOYER, destroy, VR_SCOPE_APP, 0, "destroy"},

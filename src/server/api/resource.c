@@ -6,7 +6,6 @@
 #include "server/route.h"
 #include "store/event.h"
 #include "store/resource.h"
-#include "store/token.h"
 
 #include <inttypes.h>
 
@@ -38,9 +37,12 @@ static bool is_told_by_events(enum vr_resource resource)
            resource == VR_RES_INGREDIENTS || resource == VR_RES_LOGS || resource == VR_RES_EVENTS;
 }
 
-/* The list's entity tag, read before the list: it never says more than the list shows. */
-static int make_tag(struct vr_tx *tx, const struct vr_list_spec *spec, char **out,
-                    struct vr_err *err)
+/*
+ * The list's entity tag, read before the list: it never says more than the list shows. What `can`
+ * says depends on who asks, and by which token.
+ */
+static int make_tag(struct vr_tx *tx, const struct vr_list_spec *spec, const struct vr_who *who,
+                    char **out, struct vr_err *err)
 {
     int64_t last;
     int64_t slot =
@@ -48,7 +50,8 @@ static int make_tag(struct vr_tx *tx, const struct vr_list_spec *spec, char **ou
     int r = vr_store_event_last(tx, &last, err);
 
     if (r == 0)
-        *out = vr_strf(VR_VERSION "-%" PRId64 "-%" PRId64 "-%" PRId64, last, slot, spec->user_id);
+        *out = vr_strf(VR_VERSION "-%" PRId64 "-%" PRId64 "-%" PRId64 "-%" PRId64, last, slot,
+                       who->id, who->token_id);
     return r;
 }
 
@@ -66,8 +69,9 @@ static void reply_list(struct vr_call *call, const char *tag, char *body)
 static int list(struct vr_call *call, struct vr_err *err)
 {
     const struct vr_query *query = vr_http_req_query(call->req);
+    vr_auto_view struct vr_view view;
     struct vr_list_spec spec = {
-        .resource = resource_of(call), .query = query, .user_id = call->who.id, .now = call->now};
+        .resource = resource_of(call), .query = query, .viewer = &view.viewer, .now = call->now};
     VR_OWNED(vr_tx_free) struct vr_tx *tx = NULL;
     vr_auto_list struct vr_list found = {0};
     vr_auto_buf struct vr_buf text = VR_BUF(LIST_BYTES_MAX);
@@ -78,13 +82,14 @@ static int list(struct vr_call *call, struct vr_err *err)
     char *body;
     int r = vr_page_read(query, &page, err);
 
+    vr_view_init(&view, &call->who, spec.resource);
     if (r < 0)
         return r;
     spec.limit = page.limit;
     spec.offset = page.offset;
     r = vr_store_begin(call->server->store, VR_DB_READ, &tx, err);
     if (r == 0)
-        r = make_tag(tx, &spec, &tag, err);
+        r = make_tag(tx, &spec, &call->who, &tag, err);
     if (r == 0 && vr_http_req_has_etag(call->req, tag)) {
         reply_list(call, tag, NULL);
         return 0;
@@ -106,24 +111,6 @@ static int list(struct vr_call *call, struct vr_err *err)
 
 /* ------------------------------------------------------------------ details */
 
-/* Tokens are shown to their owner only. */
-static int check_owner(const struct vr_call *call, struct vr_tx *tx, enum vr_resource resource,
-                       const char *key, struct vr_err *err)
-{
-    VR_ROW(token) token = {0};
-    int64_t id;
-    int r;
-
-    if (resource != VR_RES_TOKENS)
-        return 0;
-    r = vr_ref_id("token", key, &id, err);
-    if (r == 0)
-        r = vr_store_token_find_id(tx, id, &token, err);
-    if (r == 0 && token.user_id != call->who.id)
-        r = vr_fail(err, VR_NOT_FOUND, "token '%s' does not exist", key);
-    return r;
-}
-
 /* The version that If-Match is compared with; 0 for resources without one. */
 static int64_t version_of(struct vr_tx *tx, enum vr_resource resource, const char *key)
 {
@@ -140,18 +127,23 @@ static int detail(struct vr_call *call, struct vr_err *err)
 {
     enum vr_resource resource = resource_of(call);
     const char *key = call->args[0];
+    vr_auto_view struct vr_view view;
     VR_OWNED(vr_tx_free) struct vr_tx *tx = NULL;
     struct vr_http_resp *resp;
     char *body = NULL;
     int64_t version;
     int r = vr_store_begin(call->server->store, VR_DB_READ, &tx, err);
 
+    vr_view_init(&view, &call->who, resource);
     if (r == 0)
-        r = check_owner(call, tx, resource, key, err);
-    if (r == 0)
-        r = vr_store_object(tx, resource, key,
-                            vr_query_find(vr_http_req_query(call->req), "fields"), call->now, &body,
-                            err);
+        r = vr_store_show(tx,
+                          &(struct vr_object_spec){
+                              .resource = resource,
+                              .key = key,
+                              .fields = vr_query_find(vr_http_req_query(call->req), "fields"),
+                              .viewer = &view.viewer,
+                              .now = call->now},
+                          &body, err);
     if (r < 0)
         return r;
     version = version_of(tx, resource, key);
@@ -168,17 +160,14 @@ static int detail(struct vr_call *call, struct vr_err *err)
     return 0;
 }
 
-static int add_member(struct vr_call *call, struct vr_tx *tx, const char *key, struct vr_buf *found,
+static int add_member(struct vr_tx *tx, const struct vr_object_spec *spec, struct vr_buf *found,
                       json_t *missing, struct vr_err *err)
 {
     vr_auto_free char *text = NULL;
-    enum vr_resource resource = resource_of(call);
-    int r = check_owner(call, tx, resource, key, err);
+    int r = vr_store_show(tx, spec, &text, err);
 
-    if (r == 0)
-        r = vr_store_object(tx, resource, key, NULL, call->now, &text, err);
     if (r == -VR_NOT_FOUND) {
-        vr_json_push(missing, vr_json_text(key, strlen(key)));
+        vr_json_push(missing, vr_json_text(spec->key, strlen(spec->key)));
         return 0;
     }
     if (r == 0)
@@ -193,18 +182,23 @@ static int set(struct vr_call *call, struct vr_err *err)
     vr_auto_buf struct vr_buf found = VR_BUF(VR_LIST_BYTES);
     vr_auto_json json_t *missing = json_array();
     vr_auto_free char *missing_text = NULL;
+    vr_auto_view struct vr_view view;
+    struct vr_object_spec spec = {
+        .resource = resource_of(call), .viewer = &view.viewer, .now = call->now};
     const char *keys = call->args[0];
     int count = 0;
     int r = vr_store_begin(call->server->store, VR_DB_READ, &tx, err);
 
+    vr_view_init(&view, &call->who, spec.resource);
     while (r == 0 && *keys) {
         size_t n = strcspn(keys, ";");
         vr_auto_free char *key = vr_strndup(keys, n);
 
+        spec.key = key;
         if (++count > SET_MAX)
             return vr_fail(err, VR_INVALID, "a set has at most %d keys", SET_MAX);
         if (n)
-            r = add_member(call, tx, key, &found, missing, err);
+            r = add_member(tx, &spec, &found, missing, err);
         keys += n + (keys[n] == ';');
     }
     if (r < 0)

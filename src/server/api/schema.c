@@ -80,11 +80,13 @@ static const struct {
                      "rollout:s!? detail:s!",
                      "get", "get"},
     [VR_RES_USERS] = {"id:i! username:s* first_name:s last_name:s last_login:d!? date_joined:d! "
-                      "profile:o!? resource_uri:s! email:s role:s is_active:b "
+                      "profile:o!? resource_uri:s! email:s role:s grants:l? is_active:b "
                       "must_change_password:b row_version:i!",
                       "get post", "get put patch delete"},
-    [VR_RES_TOKENS] = {"id:i! name:s created:d! expires:d!? last_used:d!? resource_uri:s!",
-                       "get post", "get delete"},
+    [VR_RES_TOKENS] =
+        {"id:i! name:s user:u! username:s! role:s app:u? created:d! expires:d? last_used:d!? "
+         "resource_uri:s!",
+         "get post", "get patch delete"},
 };
 
 static const char *type_name(char letter)
@@ -147,6 +149,7 @@ json_t *vr_schema_of(enum vr_resource resource)
         add_field(fields, word, n);
         word += n + (word[n] == ' ');
     }
+    add_field(fields, "can:l!", strlen("can:l!"));
     return json_pack("{s:o, s:o, s:s, s:i, s:o}", "allowed_list_http_methods",
                      words_of(resources[resource].list_methods), "allowed_detail_http_methods",
                      words_of(resources[resource].detail_methods), "default_format",

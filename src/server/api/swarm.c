@@ -372,12 +372,14 @@ static int list_procs(struct vr_call *call, struct vr_err *err)
     VR_OWNED(vr_tx_free) struct vr_tx *tx = NULL;
     VR_ROW(swarm) swarm = {0};
     vr_auto_free char *procs = NULL;
+    vr_auto_view struct vr_view view;
     int r = vr_store_begin(call->server->store, VR_DB_READ, &tx, err);
 
+    vr_view_init(&view, &call->who, VR_RES_PROCS);
     if (r == 0)
         r = vr_swarm_find(tx, call->args[0], &swarm, err);
     if (r == 0)
-        r = vr_store_procs_json(tx, swarm.id, 0, call->now, &procs, err);
+        r = vr_store_procs_json(tx, swarm.id, 0, &view.viewer, call->now, &procs, err);
     if (r == 0)
         vr_reply_text(call, 200, vr_strf("{\"objects\":%s}", procs));
     return r;
