@@ -2,9 +2,11 @@
 /* Secrets over the API: what can be done with them, and that no answer shows one. */
 #include "server/server_fixture.h"
 
-#include "store/app.h"
-#include "store/squad.h"
+#include "store/build.h"
+#include "store/release.h"
 #include "sys/fs.h"
+
+#include <inttypes.h>
 
 #define VALUE  "hunter2-very-secret"
 #define VALUE2 "another-very-secret"
@@ -281,4 +283,47 @@ TEST(keys__rotated__seal_all_values_anew_and_the_old_one_goes)
     CHECK(json_is_true(json_object_get(key, "seals")));
     CHECK(rig_get(&r, "/api/v1/logs/?type=rotate", "ann") == 200);
     CHECK(strstr(r.last.body, "rotate keys of secret values"));
+}
+
+/* A build and two releases of it, 1 and 2, that differ in a secret. */
+static bool add_releases(struct rig *r)
+{
+    VR_OWNED(vr_tx_free) struct vr_tx *tx = NULL;
+    struct vr_build_row build = {.app_id = 1,
+                                 .tag = (char *)"v1",
+                                 .commit_id = (char *)"c0ffee",
+                                 .inputs_sha256 = (char *)"in1",
+                                 .created_us = 1};
+    int64_t id, secret[2];
+    bool made;
+    int s = vr_store_begin(r->server.store, VR_DB_WRITE, &tx, &r->err);
+
+    if (s == 0)
+        s = vr_store_build_take(tx, &build, &build.id, &made, &r->err);
+    for (int i = 0; i < 2 && s == 0; i++) {
+        vr_auto_free char *env = NULL;
+        vr_auto_free char *hash = vr_strf("ab12cd3%d", i);
+        struct vr_release_row release = {
+            .build_id = build.id, .hash = hash, .content_sha256 = hash, .created_us = 1};
+
+        s = vr_store_secret_take(tx, i ? VALUE2 : VALUE, 1, (struct vr_wall){1}, &secret[i],
+                                 &r->err);
+        env = vr_strf("{\"A\":\"1\",\"P\":{\"$secret\":%" PRId64 "}}", secret[i]);
+        release.env_json = env;
+        if (s == 0)
+            s = vr_store_release_take(tx, &release, &id, &made, &r->err);
+    }
+    return s == 0 && vr_store_commit(tx, NULL, &r->err) == 0;
+}
+
+TEST(releases__compared__tell_that_a_secret_differs_and_not_how)
+{
+    RIG(r);
+
+    CHECK(furnish(&r) && add_releases(&r));
+    CHECK(rig_get(&r, "/api/v1/releases/1/compare/2/", "ann") == 200);
+    CHECK_STR(r.last.body, "{\"config\":[],\"env\":[\"~ P: secret, changed\"],\"same\":false}");
+    CHECK(rig_get(&r, "/api/v1/releases/1/compare/1/", "ann") == 200);
+    CHECK(strstr(r.last.body, "\"same\":true"));
+    CHECK(rig_get(&r, "/api/v1/releases/1/compare/9/", "ann") == 404);
 }

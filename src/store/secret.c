@@ -349,8 +349,8 @@ int vr_store_secret_count(struct vr_tx *tx, const char *key_id, int64_t *out, st
 /* ------------------------------------------------------------------ what nobody refers to */
 
 /*
- * Everything in which a reference can stand. An ended rollout that can be gone back to has a
- * release. Texts are searched and not parsed: a version may hold a document in a text.
+ * Everything in which a reference can stand; of rollouts those that are open or can be gone back
+ * to. Texts are searched and not parsed: a version may hold a document in a text.
  */
 static const char *const referring[] = {
     "SELECT secret_config_json || secret_env_json FROM ingredients"
@@ -360,7 +360,7 @@ static const char *const referring[] = {
     "SELECT config_json || env_json FROM releases"
     " WHERE config_json || env_json LIKE '%\"" VR_SECRET_KEY "\"%'",
     "SELECT wish_json FROM rollouts WHERE wish_json LIKE '%\"" VR_SECRET_KEY "\"%'"
-    " AND (state <> 'ended' OR id IN (SELECT current_rollout FROM swarms))",
+    " AND (state <> 'ended' OR result = 'done')",
     "SELECT data_json FROM versions WHERE data_json LIKE '%" VR_SECRET_KEY "%'",
 };
 

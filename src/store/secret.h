@@ -77,7 +77,7 @@ int vr_store_secret_count(struct vr_tx *tx, const char *key_id, int64_t *out, st
 
 /**
  * Delete rows, VR_SECRET_SWEEP_MAX at most, that nothing refers to: no ingredient, swarm, release,
- * rollout that is open or a swarm's current one, and no version.
+ * rollout that is open or done, and no version. Reads all of these: not for every minute.
  */
 VR_MUST_USE
 int vr_store_secret_sweep(struct vr_tx *tx, int64_t *out_deleted, struct vr_err *err);
