@@ -17,9 +17,9 @@ int vr_plan_document(struct vr_tx *tx, const struct vr_swarm_row *before, const 
                      json_t **out, struct vr_err *err);
 
 /**
- * The lines by which the YAML of two dicts differs, by key: every line of a key's old value behind
- * "- ", of its new one behind "+ ". Secrets are masked; one that has another value gives one line,
- * "~ KEY: secret, changed". Keys in byte order. NULL and null are {}. Given.
+ * The lines of YAML of the keys in which two dicts differ: behind "- " what is gone, "+ " what is
+ * new, two spaces what a changed value keeps. Secrets are masked; one that has another value gives
+ * one line, "~ KEY: secret, changed". Keys in byte order. NULL and null are {}. Given.
  */
 json_t *vr_plan_diff(const json_t *from, const json_t *to);
 

@@ -2,33 +2,17 @@
 /* The difference of two dicts as lines of YAML. */
 #include "server/api/plan.h"
 
+#include "fmt/diff.h"
 #include "model/secret.h"
 
 #include <string.h>
 
-#define DIFF_LINES_MAX 2000 /* a last line says that there are more */
-
-static void push_line(json_t *lines, const char *text)
+/* A key with its value as YAML, of a secret its mask; "" if it is not there. Given. */
+static char *text_of(const char *key, json_t *value)
 {
-    if (json_array_size(lines) < DIFF_LINES_MAX)
-        vr_json_push(lines, json_string(text));
-    else if (json_array_size(lines) == DIFF_LINES_MAX)
-        vr_json_push(lines, json_string("… and more"));
-}
+    vr_auto_json json_t *pair = value ? json_pack("{s:O}", key, value) : NULL;
 
-/* A key with its value, every line of it marked; of a secret only its mask is there to be seen. */
-static void add_pair(json_t *lines, char mark, const char *key, json_t *value)
-{
-    vr_auto_json json_t *pair = json_pack("{s:O}", key, value);
-    vr_auto_free char *text = vr_secret_masked_yaml(pair);
-
-    for (const char *line = text; *line;) {
-        size_t n = strcspn(line, "\n");
-        vr_auto_free char *marked = vr_strf("%c %.*s", mark, (int)n, line);
-
-        push_line(lines, marked);
-        line += n + (line[n] == '\n');
-    }
+    return pair ? vr_secret_masked_yaml(pair) : vr_strdup("");
 }
 
 static int by_bytes(const void *a, const void *b)
@@ -66,18 +50,21 @@ json_t *vr_plan_diff(const json_t *from, const json_t *to)
         json_t *old = json_object_get(from, keys[i]);
         json_t *new = json_object_get(to, keys[i]);
 
+        vr_auto_free char *old_text = NULL;
+        vr_auto_free char *new_text = NULL;
+
         if (old && new &&json_equal(old, new))
             continue;
         if (vr_secret_id(old) && vr_secret_id(new)) {
             vr_auto_free char *line = vr_strf("~ %s: secret, changed", keys[i]);
 
-            push_line(lines, line);
+            vr_json_push(lines, json_string(line));
             continue;
         }
-        if (old)
-            add_pair(lines, '-', keys[i], old);
-        if (new)
-            add_pair(lines, '+', keys[i], new);
+        old_text = text_of(keys[i], old);
+        new_text = text_of(keys[i], new);
+        if (json_array_size(lines) <= VR_DIFF_SHOWN)
+            vr_diff_json(lines, old_text, new_text, VR_DIFF_ALL);
     }
     return lines;
 }
