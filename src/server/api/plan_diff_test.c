@@ -68,11 +68,12 @@ TEST(plan_diff__a_secret__is_never_shown)
     CHECK_STR(changed, "~ a: secret, changed|");
     CHECK_STR(same, "");
     CHECK_STR(hidden, "- a: x|+ a: \"••••••••\"|");
+}
 
-    TEST(plan_diff__one_line_of_a_nested_value__stands_among_those_that_stay)
-    {
-        vr_auto_free char *text = diff("{\"db\": {\"host\": \"h\", \"port\": 1}, \"z\": 1}",
-                                       "{\"db\": {\"host\": \"h\", \"port\": 2}, \"z\": 1}");
+TEST(plan_diff__one_line_of_a_nested_value__stands_among_those_that_stay)
+{
+    vr_auto_free char *text = diff("{\"db\": {\"host\": \"h\", \"port\": 1}, \"z\": 1}",
+                                   "{\"db\": {\"host\": \"h\", \"port\": 2}, \"z\": 1}");
 
-        CHECK_STR(text, "  db:|    host: h|-   port: 1|+   port: 2|");
-    }
+    CHECK_STR(text, "  db:|    host: h|-   port: 1|+   port: 2|");
+}
