@@ -186,3 +186,11 @@ int vr_store_version_hosts(struct vr_tx *tx, int64_t squad_id, json_t **out, str
     return list_refs(tx, "SELECT id, name FROM hosts WHERE squad_id = $1 ORDER BY name", squad_id,
                      out, err);
 }
+
+int vr_store_version_grants(struct vr_tx *tx, int64_t user_id, json_t **out, struct vr_err *err)
+{
+    return list_refs(tx,
+                     "SELECT a.id, a.name FROM grants g JOIN apps a ON a.id = g.app_id"
+                     " WHERE g.user_id = $1 ORDER BY a.name",
+                     user_id, out, err);
+}

@@ -64,5 +64,8 @@ int vr_store_version_ingredients(struct vr_tx *tx, int64_t swarm_id, json_t **ou
                                  struct vr_err *err);
 VR_MUST_USE
 int vr_store_version_hosts(struct vr_tx *tx, int64_t squad_id, json_t **out, struct vr_err *err);
+/** The apps that a user is granted. */
+VR_MUST_USE
+int vr_store_version_grants(struct vr_tx *tx, int64_t user_id, json_t **out, struct vr_err *err);
 
 #endif

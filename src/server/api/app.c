@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Writing apps and buildpacks. */
 #include "store/app.h"
-#include "server/api/noun.h"
+#include "server/api/noun_history.h"
 #include "store/buildpack.h"
 
 #define ORDER_MAX 1000000
@@ -66,6 +66,7 @@ VR_NOUN_HANDLER(app, create)
 VR_NOUN_HANDLER(app, replace)
 VR_NOUN_HANDLER(app, patch)
 VR_NOUN_HANDLER(app, delete)
+VR_NOUN_HISTORY(app)
 
 /* ------------------------------------------------------------------ buildpacks */
 
@@ -134,6 +135,7 @@ VR_NOUN_HANDLER(buildpack, create)
 VR_NOUN_HANDLER(buildpack, replace)
 VR_NOUN_HANDLER(buildpack, patch)
 VR_NOUN_HANDLER(buildpack, delete)
+VR_NOUN_HISTORY(buildpack)
 
 const struct vr_route vr_routes_app[] = {
     {"POST", "apps", VR_ROLE_DEPLOYER, app_create},
@@ -144,5 +146,8 @@ const struct vr_route vr_routes_app[] = {
     {"PUT", "buildpacks/*", VR_ROLE_ADMIN, buildpack_replace},
     {"PATCH", "buildpacks/*", VR_ROLE_ADMIN, buildpack_patch},
     {"DELETE", "buildpacks/*", VR_ROLE_ADMIN, buildpack_delete},
+    VR_NOUN_HISTORY_ROUTES(app, "apps", VR_ROLE_VIEWER, VR_ROLE_DEPLOYER, VR_SCOPE_APP),
+    VR_NOUN_HISTORY_ROUTES(buildpack, "buildpacks", VR_ROLE_VIEWER, VR_ROLE_ADMIN,
+                           VR_SCOPE_PLATFORM),
     {NULL},
 };

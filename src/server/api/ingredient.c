@@ -2,7 +2,7 @@
 /* Writing ingredients: what swarms merge into their config follows in the same transaction. */
 #include "store/ingredient.h"
 #include "engine/dispatch.h"
-#include "server/api/noun.h"
+#include "server/api/noun_history.h"
 #include "server/api/secret_field.h"
 #include "server/api/yaml_field.h"
 #include "store/swarm.h"
@@ -21,11 +21,21 @@ static int read_env(struct vr_write *w, void *row, const json_t *value, struct v
     return vr_yaml_field_env(value, &ingredient->env_yaml, &ingredient->env_json, err);
 }
 
+static json_t *show_secrets(const void *row)
+{
+    const struct vr_ingredient_row *ingredient = row;
+
+    return vr_secret_field_version(ingredient->secret_config_json, ingredient->secret_env_json);
+}
+
 static const struct vr_noun_field ingredient_fields[] = {
     {"name", VR_NOUN_NAME, offsetof(struct vr_ingredient_row, name), true, VR_NAME_INGREDIENT},
     {"config_yaml", VR_NOUN_OWN, offsetof(struct vr_ingredient_row, config_yaml),
-     .read = read_config},
-    {"env_yaml", VR_NOUN_OWN, offsetof(struct vr_ingredient_row, env_yaml), .read = read_env},
+     .read = read_config, .form = VR_FORM_YAML},
+    {"env_yaml", VR_NOUN_OWN, offsetof(struct vr_ingredient_row, env_yaml), .read = read_env,
+     .form = VR_FORM_YAML},
+    {"secrets", VR_NOUN_BESIDE, offsetof(struct vr_ingredient_row, secret_env_json),
+     .form = VR_FORM_SECRETS, .show = show_secrets},
 };
 
 VR_NOUN_STORE(ingredient)
@@ -94,11 +104,14 @@ VR_NOUN_HANDLER(ingredient, create)
 VR_NOUN_HANDLER(ingredient, replace)
 VR_NOUN_HANDLER(ingredient, patch)
 VR_NOUN_HANDLER(ingredient, delete)
+VR_NOUN_HISTORY(ingredient)
 
 const struct vr_route vr_routes_ingredient[] = {
     {"POST", "ingredients", VR_ROLE_DEPLOYER, ingredient_create},
     {"PUT", "ingredients/*", VR_ROLE_DEPLOYER, ingredient_replace},
     {"PATCH", "ingredients/*", VR_ROLE_DEPLOYER, ingredient_patch},
     {"DELETE", "ingredients/*", VR_ROLE_DEPLOYER, ingredient_delete},
+    VR_NOUN_HISTORY_ROUTES(ingredient, "ingredients", VR_ROLE_VIEWER, VR_ROLE_DEPLOYER,
+                           VR_SCOPE_PLATFORM),
     {NULL},
 };

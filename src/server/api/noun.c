@@ -8,6 +8,8 @@
  */
 #include "server/api/noun.h"
 
+#include "server/api/version.h"
+
 #include <inttypes.h>
 #include <string.h>
 
@@ -193,7 +195,7 @@ static int insist_on_required(struct vr_write *w, const struct vr_noun *noun, co
 
 /* ------------------------------------------------------------------ storing */
 
-static char *key_of(const struct vr_noun *noun, const void *row)
+char *vr_noun_key(const struct vr_noun *noun, const void *row)
 {
     if (noun->is_keyed_by_name)
         return noun->label(row);
@@ -206,13 +208,20 @@ static int tell(struct vr_write *w, const struct vr_noun *noun, const void *row,
     int64_t id = int_at(row, noun->id_offset);
     vr_auto_free char *label = noun->label(row);
     vr_auto_free char *object = vr_strf("%s %s", noun->title, label);
-    vr_auto_free char *key = key_of(noun, row);
+    vr_auto_free char *key = vr_noun_key(noun, row);
     vr_auto_free char *page = noun->page ? vr_strf("%s%s", noun->page, key) : NULL;
+    vr_auto_free char *changes = NULL;
 
+    if (w->restores) {
+        changes = vr_strf("version %" PRId64 "%s%s", w->restores, w->changes.len ? ": " : "",
+                          vr_buf_text(&w->changes));
+        action = "restore";
+    }
     return vr_write_tell(w,
                          &(struct vr_told){
                              .action = action,
                              .object = object,
+                             .detail = changes,
                              .page = page,
                              .swarm_id = noun->resource == VR_RES_SWARMS ? id : 0,
                              .host_id = noun->resource == VR_RES_HOSTS ? id : 0,
@@ -240,8 +249,14 @@ static int check_app(struct vr_write *w, const struct vr_noun *noun, const void 
     return noun->app_of ? vr_access_app(w->call, noun->app_of(row), err) : 0;
 }
 
-static int create(struct vr_write *w, const struct vr_noun *noun, void *row, const json_t *body,
-                  struct vr_err *err)
+static bool is_outdated(struct vr_write *w, const struct vr_noun *noun, const void *row)
+{
+    return vr_write_is_outdated(w, noun->resource, int_at(row, noun->id_offset),
+                                int_at(row, noun->version_offset));
+}
+
+int vr_noun_create_in(struct vr_write *w, const struct vr_noun *noun, void *row, const json_t *body,
+                      struct vr_err *err)
 {
     vr_auto_free char *key = NULL;
     int64_t id = 0;
@@ -262,25 +277,30 @@ static int create(struct vr_write *w, const struct vr_noun *noun, void *row, con
     memcpy((char *)row + noun->id_offset, &id, sizeof(id));
     if (noun->stored)
         r = noun->stored(w, row, body, err);
+    if (r == 0)
+        r = vr_version_end(w, noun, row, "create", NULL, err);
     vr_buf_clear(&w->changes); /* all of it is new */
     if (r == 0)
         r = tell(w, noun, row, "create", err);
     if (r < 0)
         return r;
-    key = key_of(noun, row);
+    key = vr_noun_key(noun, row);
     return vr_write_answer(w, 201, vr_resource_uri(noun->resource, key), NULL);
 }
 
-static int change(struct vr_write *w, const struct vr_noun *noun, void *row, const json_t *body,
-                  int status, struct vr_err *err)
+int vr_noun_change_in(struct vr_write *w, const struct vr_noun *noun, void *row, const json_t *body,
+                      int status, struct vr_err *err)
 {
+    vr_auto_free char *before = NULL;
     int r = check_app(w, noun, row, err);
 
     if (r < 0)
         return r;
-    if (vr_write_is_outdated(w, int_at(row, noun->version_offset)))
+    if (is_outdated(w, noun, row))
         return 0;
-    r = vr_noun_read(w, noun, row, body, err);
+    r = vr_version_begin(w, noun, row, &before, err);
+    if (r == 0)
+        r = vr_noun_read(w, noun, row, body, err);
     if (r == 0)
         r = check_app(w, noun, row, err);
     if (r == 0 && noun->check)
@@ -289,6 +309,8 @@ static int change(struct vr_write *w, const struct vr_noun *noun, void *row, con
         r = name_conflict(noun, row, noun->update(w->tx, row, err), err);
     if (r == 0 && noun->stored)
         r = noun->stored(w, row, body, err);
+    if (r == 0)
+        r = vr_version_end(w, noun, row, "update", before, err);
     if (r == 0)
         r = tell(w, noun, row, "change", err);
     return r < 0 ? r : vr_write_answer(w, status, NULL, NULL);
@@ -309,7 +331,7 @@ static int replace(struct vr_write *w, const struct vr_noun *noun, void *row, st
     int r = noun->find(w->tx, key, row, err);
 
     if (r == 0)
-        return change(w, noun, row, w->call->body, 204, err);
+        return vr_noun_change_in(w, noun, row, w->call->body, 204, err);
     if (r != -VR_NOT_FOUND || !noun->is_keyed_by_name)
         return r;
     if (vr_http_req_header(w->call->req, "if-match"))
@@ -317,30 +339,34 @@ static int replace(struct vr_write *w, const struct vr_noun *noun, void *row, st
     named = json_copy(w->call->body);
     if (!json_object_get(named, "name"))
         vr_json_set(named, "name", vr_json_text(key, strlen(key)));
-    return create(w, noun, row, named, err);
+    return vr_noun_create_in(w, noun, row, named, err);
 }
 
 static int patch(struct vr_write *w, const struct vr_noun *noun, void *row, struct vr_err *err)
 {
     int r = noun->find(w->tx, w->call->args[0], row, err);
 
-    return r < 0 ? r : change(w, noun, row, w->call->body, 202, err);
+    return r < 0 ? r : vr_noun_change_in(w, noun, row, w->call->body, 202, err);
 }
 
 static int delete (struct vr_write *w, const struct vr_noun *noun, void *row, struct vr_err *err)
 {
+    vr_auto_free char *before = NULL;
     int r = noun->find(w->tx, w->call->args[0], row, err);
 
     if (r == 0)
         r = check_app(w, noun, row, err);
     if (r < 0)
         return r;
-    if (noun->update && vr_write_is_outdated(w, int_at(row, noun->version_offset)))
+    if (noun->update && is_outdated(w, noun, row))
         return 0;
-    if (noun->leaving)
+    r = vr_version_begin(w, noun, row, &before, err);
+    if (r == 0 && noun->leaving)
         r = noun->leaving(w, row, err);
     if (r == 0)
         r = noun->remove(w->tx, int_at(row, noun->id_offset), err);
+    if (r == 0)
+        r = vr_version_end(w, noun, row, "delete", before, err);
     if (r == 0)
         r = tell(w, noun, row, "delete", err);
     return r < 0 ? r : vr_write_answer(w, 204, NULL, NULL);
@@ -355,7 +381,7 @@ static int run(struct vr_write *w, struct vr_err *err)
 
     switch (what->verb) {
     case CREATE:
-        r = create(w, noun, row, w->call->body, err);
+        r = vr_noun_create_in(w, noun, row, w->call->body, err);
         break;
     case REPLACE:
         r = replace(w, noun, row, err);

@@ -28,7 +28,7 @@ enum vr_noun_form {
     VR_FORM_VALUE,   /* as it is; references as {"id", "name"} */
     VR_FORM_YAML,    /* a text of YAML: by lines */
     VR_FORM_JSON,    /* a text of JSON, kept as what it says: by lines of its YAML */
-    VR_FORM_SECRETS, /* the same of {"NAME": id}: names only, as set, changed or removed */
+    VR_FORM_SECRETS, /* {"env": {"NAME": {"$secret": id, …}}}: only what was set or removed */
     VR_FORM_NEVER,   /* a password: no version has it */
 };
 
@@ -56,6 +56,7 @@ struct vr_noun_list {
     enum vr_resource resource;
     /** [{"id", "name"}, …] by name; given. */
     int (*get)(struct vr_tx *tx, int64_t id, json_t **out, struct vr_err *err);
+    json_t *(*item)(json_t *ref); /* what a body has for one, given; NULL: the reference itself */
 };
 
 /** All rows are the noun's `struct vr_x_row`. */
@@ -99,6 +100,21 @@ VR_MUST_USE
 int vr_noun_patch(struct vr_call *call, const struct vr_noun *noun, struct vr_err *err);
 VR_MUST_USE
 int vr_noun_delete(struct vr_call *call, const struct vr_noun *noun, struct vr_err *err);
+
+/*
+ * What the handlers do inside of vr_write_run(), for those who have a body of their own. The
+ * answer is set.
+ */
+/** Make an object. @row  zeroed; filled */
+VR_MUST_USE
+int vr_noun_create_in(struct vr_write *w, const struct vr_noun *noun, void *row, const json_t *body,
+                      struct vr_err *err);
+/** Change the object that `row` was filled with by noun->find(). */
+VR_MUST_USE
+int vr_noun_change_in(struct vr_write *w, const struct vr_noun *noun, void *row, const json_t *body,
+                      int status, struct vr_err *err);
+/** What the path names it by; given. */
+char *vr_noun_key(const struct vr_noun *noun, const void *row);
 
 /** Read into `row` what the body names and the table has; what differs is noted in `w`. */
 VR_MUST_USE

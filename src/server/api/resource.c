@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Reading: lists, details, sets and schemas of all resources, made by the store as text. */
+#include "server/api/noun_history.h"
 #include "server/api/page.h"
 #include "server/api/ref.h"
 #include "server/api/schema.h"
@@ -111,15 +112,18 @@ static int list(struct vr_call *call, struct vr_err *err)
 
 /* ------------------------------------------------------------------ details */
 
-/* The version that If-Match is compared with; 0 for resources without one. */
-static int64_t version_of(struct vr_tx *tx, enum vr_resource resource, const char *key)
+/* The version that If-Match is compared with, and the id; 0 for resources without one. */
+static int64_t version_of(struct vr_tx *tx, enum vr_resource resource, const char *key,
+                          int64_t *out_id)
 {
     vr_auto_free char *text = NULL;
     vr_auto_json json_t *object = NULL;
 
-    if (vr_store_object(tx, resource, key, "row_version", (struct vr_wall){0}, &text, NULL) < 0 ||
+    if (vr_store_object(tx, resource, key, "id,row_version", (struct vr_wall){0}, &text, NULL) <
+            0 ||
         vr_json_parse(vr_str(text), VR_JSON_BYTES, &object, NULL) < 0)
         return 0;
+    *out_id = json_integer_value(json_object_get(object, "id"));
     return json_integer_value(json_object_get(object, "row_version"));
 }
 
@@ -128,25 +132,29 @@ static int detail(struct vr_call *call, struct vr_err *err)
     enum vr_resource resource = resource_of(call);
     const char *key = call->args[0];
     vr_auto_view struct vr_view view;
+    const char *fields = vr_query_find(vr_http_req_query(call->req), "fields");
     VR_OWNED(vr_tx_free) struct vr_tx *tx = NULL;
     struct vr_http_resp *resp;
-    char *body = NULL;
-    int64_t version;
+    vr_auto_free char *body = NULL;
+    int64_t version = 0, id = 0;
+    size_t n;
     int r = vr_store_begin(call->server->store, VR_DB_READ, &tx, err);
 
     vr_view_init(&view, &call->who, resource);
     if (r == 0)
         r = vr_store_show(tx,
-                          &(struct vr_object_spec){
-                              .resource = resource,
-                              .key = key,
-                              .fields = vr_query_find(vr_http_req_query(call->req), "fields"),
-                              .viewer = &view.viewer,
-                              .now = call->now},
+                          &(struct vr_object_spec){.resource = resource,
+                                                   .key = key,
+                                                   .fields = fields,
+                                                   .viewer = &view.viewer,
+                                                   .now = call->now},
                           &body, err);
+    if (r == 0)
+        version = version_of(tx, resource, key, &id);
+    if (version && !fields)
+        r = vr_noun_add_changed(tx, resource, id, &body, err);
     if (r < 0)
         return r;
-    version = version_of(tx, resource, key);
     resp = vr_http_resp_new(200);
     if (version) {
         char tag[MEMBER_BYTES];
@@ -155,7 +163,8 @@ static int detail(struct vr_call *call, struct vr_err *err)
         snprintf(tag, sizeof(tag), "\"%" PRId64 "\"", version);
         vr_http_resp_header(resp, "ETag", tag);
     }
-    vr_http_resp_bytes(resp, "application/json", body, strlen(body));
+    n = strlen(body);
+    vr_http_resp_bytes(resp, "application/json", vr_take(body), n);
     vr_http_answer(call->req, resp);
     return 0;
 }

@@ -15,10 +15,10 @@ static const struct {
     const char *detail_methods;
 } resources[VR_RES_COUNT] = {
     [VR_RES_APPS] = {"id:i! name:s* repo_url:s repo_type:s buildpack:u? stack:u!? resolved_url:s! "
-                     "resource_uri:s! row_version:i!",
+                     "resource_uri:s! row_version:i! changed:o!?",
                      "get post", "get put patch delete"},
     [VR_RES_BUILDPACKS] = {"id:i! repo_url:s* repo_type:s desc:s order:i resource_uri:s! "
-                           "row_version:i!",
+                           "row_version:i! changed:o!?",
                            "get post", "get put patch delete"},
     [VR_RES_BUILDS] = {"id:i! app:u tag:s status:s! file:s!? file_md5:s!? compile_log:s!? "
                        "start_time:d!? end_time:d!? hash:s! env_yaml:s! buildpack_url:s! "
@@ -32,20 +32,20 @@ static const struct {
                          "get", "get"},
     [VR_RES_INGREDIENTS] =
         {"id:i! name:s* config_yaml:s env_yaml:s secrets:o swarms:l! resource_uri:s! "
-         "row_version:i!",
+         "row_version:i! changed:o!?",
          "get post", "get put patch delete"},
-    [VR_RES_SQUADS] = {"id:i! name:s* hosts:l resource_uri:s! row_version:i!", "get post",
-                       "get put patch delete"},
+    [VR_RES_SQUADS] = {"id:i! name:s* hosts:l resource_uri:s! row_version:i! changed:o!?",
+                       "get post", "get put patch delete"},
     [VR_RES_HOSTS] = {"id:i! name:s* active:b squad:u? procs:l! procs_uri:s! resource_uri:s! "
                       "address:s roles:l state:s! state_since:d!? last_seen:d!? session:i! "
-                      "agent_version:s! boot_id:s! facts:o! usage:o! row_version:i!",
+                      "agent_version:s! boot_id:s! facts:o! usage:o! row_version:i! changed:o!?",
                       "get post", "get put patch delete"},
     [VR_RES_SWARMS] = {"id:i! resource_uri:s! app:u squad:u release:u? version:s config_name:s "
                        "proc_name:s run_as:s mem_limit:s? memsw_limit:s? pool:s? balancer:s? "
                        "size:i config_yaml:s env_yaml:s secrets:o volumes:l? config_ingredients:l "
                        "compiled_config:o! compiled_env:o! shortname:s! app_name:s! squad_name:s! "
                        "procs:l! procs_uri:s! policy:o paused:b current_rollout:s!? "
-                       "running_version:s!? open_rollouts:l! row_version:i!",
+                       "running_version:s!? open_rollouts:l! row_version:i! changed:o!?",
                        "get post", "get put patch delete"},
     [VR_RES_PROCS] = {"app_name:s! config_name:s! description:s! exitstatus:i! group:s! hash:s! "
                       "host:s! id:s! jsname:s! logfile:s! name:s! now:d! pid:i! port:i! "
@@ -81,7 +81,7 @@ static const struct {
                      "get", "get"},
     [VR_RES_USERS] = {"id:i! username:s* first_name:s last_name:s last_login:d!? date_joined:d! "
                       "profile:o!? resource_uri:s! email:s role:s grants:l? is_active:b "
-                      "must_change_password:b row_version:i!",
+                      "must_change_password:b row_version:i! changed:o!?",
                       "get post", "get put patch delete"},
     [VR_RES_TOKENS] =
         {"id:i! name:s user:u! username:s! role:s app:u? created:d! expires:d? last_used:d!? "

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* Writing squads and hosts. */
 #include "store/squad.h"
-#include "server/api/noun.h"
+#include "server/api/noun_history.h"
 #include "store/host.h"
+#include "store/version.h"
 
 #include <arpa/inet.h>
 
@@ -43,11 +44,17 @@ static int set_hosts(struct vr_write *w, const void *row, const json_t *body, st
     return vr_store_squad_set_hosts(w->tx, squad->id, ids, n, err);
 }
 
+static const struct vr_noun_list squad_lists[] = {
+    {"hosts", VR_RES_HOSTS, vr_store_version_hosts},
+    {NULL, VR_RES_COUNT, NULL, NULL},
+};
+
 static const struct vr_noun squad_noun = {
     .resource = VR_RES_SQUADS,
     .title = "squad",
     .fields = squad_fields,
     .field_count = VR_COUNT(squad_fields),
+    .lists = squad_lists,
     .page = "/squads/",
     .is_keyed_by_name = true,
     .row_bytes = sizeof(struct vr_squad_row),
@@ -66,6 +73,7 @@ VR_NOUN_HANDLER(squad, create)
 VR_NOUN_HANDLER(squad, replace)
 VR_NOUN_HANDLER(squad, patch)
 VR_NOUN_HANDLER(squad, delete)
+VR_NOUN_HISTORY(squad)
 
 /* Most hosts of the squad are gone for good: the engine need not suspect itself any longer. */
 static int accept_loss(struct vr_write *w, struct vr_err *err)
@@ -139,7 +147,8 @@ static const struct vr_noun_field host_fields[] = {
     {"active", VR_NOUN_BOOL, offsetof(struct vr_host_row, active)},
     {"squad", VR_NOUN_REF_NULL, offsetof(struct vr_host_row, squad_id), .resource = VR_RES_SQUADS},
     {"address", VR_NOUN_OWN, offsetof(struct vr_host_row, address), .read = read_address},
-    {"roles", VR_NOUN_OWN, offsetof(struct vr_host_row, roles), .read = read_roles},
+    {"roles", VR_NOUN_OWN, offsetof(struct vr_host_row, roles), .read = read_roles,
+     .form = VR_FORM_JSON},
 };
 
 VR_NOUN_STORE(host)
@@ -185,6 +194,7 @@ VR_NOUN_HANDLER(host, create)
 VR_NOUN_HANDLER(host, replace)
 VR_NOUN_HANDLER(host, patch)
 VR_NOUN_HANDLER(host, delete)
+VR_NOUN_HISTORY(host)
 
 const struct vr_route vr_routes_squad[] = {
     {"POST", "squads", VR_ROLE_ADMIN, squad_create},
@@ -196,5 +206,7 @@ const struct vr_route vr_routes_squad[] = {
     {"PUT", "hosts/*", VR_ROLE_ADMIN, host_replace},
     {"PATCH", "hosts/*", VR_ROLE_ADMIN, host_patch},
     {"DELETE", "hosts/*", VR_ROLE_ADMIN, host_delete},
+    VR_NOUN_HISTORY_ROUTES(squad, "squads", VR_ROLE_VIEWER, VR_ROLE_ADMIN, VR_SCOPE_PLATFORM),
+    VR_NOUN_HISTORY_ROUTES(host, "hosts", VR_ROLE_VIEWER, VR_ROLE_ADMIN, VR_SCOPE_PLATFORM),
     {NULL},
 };

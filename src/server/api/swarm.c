@@ -11,6 +11,7 @@
 #include "model/label.h"
 #include "model/policy.h"
 #include "server/api/merged.h"
+#include "server/api/noun_history.h"
 #include "server/api/secret_field.h"
 #include "server/api/yaml_field.h"
 #include "store/app.h"
@@ -18,6 +19,7 @@
 #include "store/ingredient.h"
 #include "store/release.h"
 #include "store/rollout.h"
+#include "store/version.h"
 
 #include <inttypes.h>
 
@@ -70,6 +72,25 @@ static int read_balancer(struct vr_write *w, void *row, const json_t *value, str
     return r;
 }
 
+/* Whole, so that a version says also what was not asked for then. */
+static json_t *show_policy(const void *row)
+{
+    const struct vr_swarm_row *swarm = row;
+    struct vr_policy policy = vr_policy_default();
+    vr_auto_json json_t *stored = NULL;
+
+    if (vr_json_parse(vr_str(swarm->policy_json), VR_JSON_BYTES, &stored, NULL) == 0)
+        vr_ignore(vr_policy_merge(&policy, stored, NULL), "what is stored was checked");
+    return vr_policy_to_json_full(&policy);
+}
+
+static json_t *show_secrets(const void *row)
+{
+    const struct vr_swarm_row *swarm = row;
+
+    return vr_secret_field_version(swarm->secret_config_json, swarm->secret_env_json);
+}
+
 static const struct vr_noun_field fields[] = {
     {"app", VR_NOUN_REF, offsetof(struct vr_swarm_row, app_id), true, .resource = VR_RES_APPS},
     {"squad", VR_NOUN_REF, offsetof(struct vr_swarm_row, squad_id), true,
@@ -79,10 +100,14 @@ static const struct vr_noun_field fields[] = {
     {"version", VR_NOUN_DEFAULT, offsetof(struct vr_swarm_row, tag), false, VR_NAME_TAG, ""},
     {"size", VR_NOUN_INT, offsetof(struct vr_swarm_row, size), .min = 0, .max = SIZE_MAX_PROCS},
     {"pool", VR_NOUN_OPTION, offsetof(struct vr_swarm_row, pool), false, VR_NAME_POOL},
-    {"balancer", VR_NOUN_OWN_ID, offsetof(struct vr_swarm_row, balancer_id), .read = read_balancer},
-    {"config_yaml", VR_NOUN_OWN, offsetof(struct vr_swarm_row, config_yaml), .read = read_config},
-    {"env_yaml", VR_NOUN_OWN, offsetof(struct vr_swarm_row, env_yaml), .read = read_env},
-    {"volumes", VR_NOUN_OWN, offsetof(struct vr_swarm_row, volumes_json), .read = read_volumes},
+    {"balancer", VR_NOUN_OWN_ID, offsetof(struct vr_swarm_row, balancer_id),
+     .resource = VR_RES_BALANCERS, .read = read_balancer},
+    {"config_yaml", VR_NOUN_OWN, offsetof(struct vr_swarm_row, config_yaml), .read = read_config,
+     .form = VR_FORM_YAML},
+    {"env_yaml", VR_NOUN_OWN, offsetof(struct vr_swarm_row, env_yaml), .read = read_env,
+     .form = VR_FORM_YAML},
+    {"volumes", VR_NOUN_OWN, offsetof(struct vr_swarm_row, volumes_json), .read = read_volumes,
+     .form = VR_FORM_JSON},
     {"run_as", VR_NOUN_DEFAULT, offsetof(struct vr_swarm_row, run_as), false, VR_NAME_RUN_AS,
      "nobody"},
     {"mem_limit", VR_NOUN_OPTION, offsetof(struct vr_swarm_row, mem_limit), false,
@@ -90,6 +115,15 @@ static const struct vr_noun_field fields[] = {
     {"memsw_limit", VR_NOUN_OPTION, offsetof(struct vr_swarm_row, memsw_limit), false,
      VR_NAME_MEM_SIZE},
     {"paused", VR_NOUN_BOOL, offsetof(struct vr_swarm_row, paused)},
+    {"policy", VR_NOUN_BESIDE, offsetof(struct vr_swarm_row, policy_json), .form = VR_FORM_JSON,
+     .show = show_policy},
+    {"secrets", VR_NOUN_BESIDE, offsetof(struct vr_swarm_row, secret_env_json),
+     .form = VR_FORM_SECRETS, .show = show_secrets},
+};
+
+static const struct vr_noun_list lists[] = {
+    {"config_ingredients", VR_RES_INGREDIENTS, vr_store_version_ingredients},
+    {NULL, VR_RES_COUNT, NULL, NULL},
 };
 
 /* ------------------------------------------------------------------ what they must be together */
@@ -329,6 +363,7 @@ const struct vr_noun vr_swarm_noun = {
     .title = "swarm",
     .fields = fields,
     .field_count = VR_COUNT(fields),
+    .lists = lists,
     .page = "/swarms/",
     .row_bytes = sizeof(struct vr_swarm_row),
     .id_offset = offsetof(struct vr_swarm_row, id),
@@ -344,6 +379,26 @@ const struct vr_noun vr_swarm_noun = {
     .check = check,
     .stored = stored,
 };
+
+static int versions(struct vr_call *call, struct vr_err *err)
+{
+    return vr_noun_versions(call, &vr_swarm_noun, err);
+}
+
+static int version(struct vr_call *call, struct vr_err *err)
+{
+    return vr_noun_version(call, &vr_swarm_noun, err);
+}
+
+static int restore(struct vr_call *call, struct vr_err *err)
+{
+    return vr_noun_restore(call, &vr_swarm_noun, err);
+}
+
+static int revive(struct vr_call *call, struct vr_err *err)
+{
+    return vr_noun_revive(call, &vr_swarm_noun, err);
+}
 
 static int create(struct vr_call *call, struct vr_err *err)
 {
@@ -464,6 +519,10 @@ const struct vr_route vr_routes_swarm[] = {
     {"DELETE", "swarms/*", VR_ROLE_DEPLOYER, delete, VR_SCOPE_APP},
     {"POST", "swarms/*/swarm", VR_ROLE_DEPLOYER, vr_swarm_dispatch, VR_SCOPE_APP},
     {"POST", "swarms/*/rollback", VR_ROLE_DEPLOYER, vr_swarm_rollback, VR_SCOPE_APP},
+    {"GET", "swarms/*/versions", VR_ROLE_VIEWER, versions},
+    {"GET", "swarms/*/versions/*", VR_ROLE_VIEWER, version},
+    {"POST", "swarms/*/versions/*/restore", VR_ROLE_DEPLOYER, restore, VR_SCOPE_APP},
+    {"POST", "swarms/versions/*/restore", VR_ROLE_DEPLOYER, revive, VR_SCOPE_APP},
     {"GET", "swarms/*/procs", VR_ROLE_VIEWER, list_procs},
     {"GET", "swarms/*/releases", VR_ROLE_VIEWER, list_releases},
     {"GET", "swarms/*/merged", VR_ROLE_VIEWER, show_merged},

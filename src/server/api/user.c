@@ -5,11 +5,12 @@
  * The grants of a user are a list of the object, as the hosts of a squad are.
  */
 #include "store/user.h"
-#include "server/api/noun.h"
+#include "server/api/noun_history.h"
 #include "server/auth.h"
 #include "server/password.h"
 #include "store/grant.h"
 #include "store/session.h"
+#include "store/version.h"
 
 #include <inttypes.h>
 
@@ -104,7 +105,7 @@ static int read_role(struct vr_write *w, void *row, const json_t *value, struct 
 static const struct vr_noun_field user_fields[] = {
     {"username", VR_NOUN_NAME, offsetof(struct vr_user_row, username), true, VR_NAME_USERNAME},
     /* A hash by now: hash_password() was here before. */
-    {"password", VR_NOUN_TEXT, offsetof(struct vr_user_row, password), true},
+    {"password", VR_NOUN_TEXT, offsetof(struct vr_user_row, password), true, .form = VR_FORM_NEVER},
     {"role", VR_NOUN_OWN, offsetof(struct vr_user_row, role), .read = read_role},
     {"first_name", VR_NOUN_TEXT, offsetof(struct vr_user_row, first_name)},
     {"last_name", VR_NOUN_TEXT, offsetof(struct vr_user_row, last_name)},
@@ -171,11 +172,22 @@ static int user_stored(struct vr_write *w, const void *row, const json_t *body, 
     return r;
 }
 
+static json_t *grant_of(json_t *app)
+{
+    return json_pack("{s:O, s:s}", "app", app, "role", "deployer");
+}
+
+static const struct vr_noun_list user_lists[] = {
+    {"grants", VR_RES_APPS, vr_store_version_grants, grant_of},
+    {NULL, VR_RES_COUNT, NULL, NULL},
+};
+
 static const struct vr_noun user_noun = {
     .resource = VR_RES_USERS,
     .title = "user",
     .fields = user_fields,
     .field_count = VR_COUNT(user_fields),
+    .lists = user_lists,
     .row_bytes = sizeof(struct vr_user_row),
     .id_offset = offsetof(struct vr_user_row, id),
     .version_offset = offsetof(struct vr_user_row, row_version),
@@ -307,10 +319,31 @@ static int user_delete(struct vr_call *call, struct vr_err *err)
     return change_user(call, vr_noun_delete, err);
 }
 
+static int user_restore(struct vr_call *call, struct vr_err *err)
+{
+    return change_user(call, vr_noun_restore, err);
+}
+
+static int user_revive(struct vr_call *call, struct vr_err *err)
+{
+    return change_user(call, vr_noun_revive, err);
+}
+
+static int user_versions(struct vr_call *call, struct vr_err *err)
+{
+    return vr_noun_versions(call, &user_noun, err);
+}
+
+static int user_version(struct vr_call *call, struct vr_err *err)
+{
+    return vr_noun_version(call, &user_noun, err);
+}
+
 const struct vr_route vr_routes_user[] = {
     {"POST", "user", VR_ROLE_ADMIN, user_create},
     {"PUT", "user/*", VR_ROLE_ADMIN, user_replace},
     {"PATCH", "user/*", VR_ROLE_VIEWER, user_patch, VR_SCOPE_OWN},
     {"DELETE", "user/*", VR_ROLE_ADMIN, user_delete},
+    VR_NOUN_HISTORY_ROUTES(user, "user", VR_ROLE_ADMIN, VR_ROLE_ADMIN, VR_SCOPE_PLATFORM),
     {NULL},
 };

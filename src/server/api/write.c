@@ -13,6 +13,7 @@
 #include "store/idempotency.h"
 #include "store/keyring.h"
 #include "store/log.h"
+#include "store/version.h"
 
 #include <inttypes.h>
 
@@ -123,7 +124,24 @@ static void answer_invalid(struct vr_write *w, const struct vr_err *err)
                   json_pack("{s:O, s:{s:[o]}}", "error", text, "errors", w->field, text));
 }
 
-bool vr_write_is_outdated(struct vr_write *w, int64_t row_version)
+/* {"row_version", "changed_by", "changed_at"}: what a client shows beside its own. */
+static json_t *current_of(struct vr_write *w, enum vr_resource resource, int64_t id,
+                          int64_t row_version)
+{
+    VR_ROW(version) newest = {0};
+    char time[VR_WALL_TEXT_BYTES];
+
+    if (vr_store_version_newest(w->tx, resource, id, &newest, NULL) < 0)
+        return json_pack("{s:I, s:n, s:n}", "row_version", (json_int_t)row_version, "changed_by",
+                         "changed_at");
+    vr_wall_format((struct vr_wall){newest.time_us}, false, time);
+    return json_pack("{s:I, s:o, s:s}", "row_version", (json_int_t)row_version, "changed_by",
+                     vr_json_str_or_null(*newest.username ? newest.username : NULL), "changed_at",
+                     time);
+}
+
+bool vr_write_is_outdated(struct vr_write *w, enum vr_resource resource, int64_t id,
+                          int64_t row_version)
 {
     const char *match = vr_http_req_header(w->call->req, "if-match");
     vr_auto_free char *tag = vr_strf("\"%" PRId64 "\"", row_version);
@@ -135,7 +153,8 @@ bool vr_write_is_outdated(struct vr_write *w, int64_t row_version)
         return false;
     text = vr_strf("it was changed meanwhile: its version is %s, If-Match says %.40s", tag, match);
     vr_write_answer_json(w, 412, NULL,
-                         json_pack("{s:o}", "error", vr_json_text(text, strlen(text))));
+                         json_pack("{s:o, s:o}", "error", vr_json_text(text, strlen(text)),
+                                   "current", current_of(w, resource, id, row_version)));
     return true;
 }
 

@@ -5,6 +5,7 @@
 
 #include "fmt/hash.h"
 #include "server/route.h"
+#include "store/resource.h"
 
 #define VR_WRITE_KEY_MAX   200         /* characters of an Idempotency-Key */
 #define VR_WRITE_KEPT_MAX  (64u << 10) /* of an answer that is kept under one */
@@ -32,9 +33,14 @@ struct vr_write {
 
     struct vr_buf changes; /* what differs now, for the log: "version: v1 → v2, env_yaml" */
 
-    bool is_restore; /* the body is a version: {"NAME": id} are secrets that are there already */
-    bool is_secret;  /* the answer is not kept under an Idempotency-Key */
-    bool is_dry;     /* everything is rolled back, whatever the status */
+    /* A version is being restored, and its id. The body is what the version has: references as
+     * {"id"}, secrets as the entries of values that are there already. */
+    bool is_restore;
+    int64_t restores;
+    int64_t version; /* id of the version that was written; 0: none, as nothing is different */
+
+    bool is_secret;                       /* the answer is not kept under an Idempotency-Key */
+    bool is_dry;                          /* everything is rolled back, whatever the status */
     char request_sum[VR_HASH_SECRET_HEX]; /* keyed; of method, path and body */
 };
 
@@ -58,9 +64,11 @@ int vr_write_answer_json(struct vr_write *w, int status, char *path, json_t *val
 
 /**
  * Compare If-Match, if it was sent, with the version of what is to be changed.
- * Returns true if it differs: the answer 412 is set then, and nothing is to be done.
+ * Returns true if it differs: the answer 412 is set then, which says who changed it since, and
+ * nothing is to be done.
  */
-bool vr_write_is_outdated(struct vr_write *w, int64_t row_version);
+bool vr_write_is_outdated(struct vr_write *w, enum vr_resource resource, int64_t id,
+                          int64_t row_version);
 
 /** A field that must be there is not: sets w->field, returns -VR_INVALID with the contract's text.
  */
