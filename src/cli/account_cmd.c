@@ -16,7 +16,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#define NAME_BYTES 256u
+#define NAME_BYTES   256u
+#define SUFFIX_BYTES 3u /* of the name of a second token of a machine */
 
 struct values {
     bool password_stdin;
@@ -83,13 +84,20 @@ static int ask_password(struct vr_config *config, bool from_stdin, struct vr_err
 static int make_token(struct vr_api *api, json_t **out, struct vr_err *err)
 {
     char host[NAME_BYTES] = "";
-    vr_auto_free char *name = NULL;
+    vr_auto_free char *name = NULL, *random = vr_random_hex(SUFFIX_BYTES), *other = NULL;
     vr_auto_json json_t *body = NULL;
+    int r;
 
     if (gethostname(host, sizeof(host) - 1) < 0)
         host[0] = '\0';
     name = vr_strf("vr login on %s", host);
     body = json_pack("{s:s}", "name", name);
+    r = vr_api_send(api, "POST", "/api/v1/tokens/", body, out, err);
+    if (r != -VR_EXISTS)
+        return r;
+    /* Somebody is logged in from here already, perhaps by another account of the machine. */
+    other = vr_strf("%s, %s", name, random);
+    vr_json_set(body, "name", json_string(other));
     return vr_api_send(api, "POST", "/api/v1/tokens/", body, out, err);
 }
 

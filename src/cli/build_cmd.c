@@ -110,7 +110,8 @@ static int run_build(struct vr_cli *cli, const void *opts, int argc, char **argv
         r = start_build(api, argv[0], argv[1], &id, err);
     if (r < 0)
         return r;
-    puts(id);
+    if (!cli->out.old)
+        puts(id);
     fflush(stdout);
     if (!v->wait) {
         vr_say(&cli->out, "Follow it: vr build log %s -f", id);

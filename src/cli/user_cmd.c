@@ -142,6 +142,9 @@ static int run_grant(struct vr_cli *cli, const void *opts, int argc, char **argv
         r = vr_json_get_str(user, "resource_uri", &uri, err);
     if (r < 0)
         return r;
+    /* The list is sent whole: without the present one, others would be lost. */
+    if (!json_is_array(json_object_get(user, "grants")))
+        return vr_fail(err, VR_DENIED, "only an admin sees and changes grants");
     json_array_foreach (json_object_get(user, "grants"), i, grant) {
         if (!is_for(grant, app))
             json_array_append(list, grant);
