@@ -63,6 +63,15 @@ class Document:
             schema["items"] = self.strict(schema["items"], chosen)
         return schema
 
+    def loose(self, schema):
+        """The schema of a value in a request: keys that are not listed are ignored, fields are there or not."""
+        schema = {k: v for k, v in self.flat(schema).items() if k not in ("required", "additionalProperties")}
+        if "properties" in schema:
+            schema["properties"] = {k: self.loose(v) for k, v in schema["properties"].items()}
+        if "items" in schema:
+            schema["items"] = self.loose(schema["items"])
+        return schema
+
     def check(self, schema, value, chosen=False):
         """Fails with the place of the first difference."""
         validator = jsonschema.Draft202012Validator(self.strict(schema, chosen),

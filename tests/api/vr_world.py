@@ -65,6 +65,11 @@ class Server:
     def client(self, username, password=PASSWORD):
         return Client("127.0.0.1", self.port, username, password)
 
+    def token_client(self, world):
+        """The admin by a token."""
+        token = self.admin.must("POST", "/api/v1/tokens/", {"name": world.name("token")}).json["token"]
+        return Client("127.0.0.1", self.port, token=token)
+
     @property
     def database(self):
         return os.path.join(self.data_dir, "velociraptor.db")
@@ -177,24 +182,7 @@ class World:
         self.api.must("POST", f"{self.release}deploy/", {"config_name": "prod", "host": HOST, "proc": "web", "port": port})
         return self.api.get(f"/api/v1/procs/?port={port}")["objects"][0]
 
-    # ---------------------------------------------------------------- what there is
-
-    def dump(self):
-        """All that users can have changed, as one text: compared before and after what must change nothing."""
-        import sqlite3  # pylint: disable=import-outside-toplevel
-        found = []
-        with sqlite3.connect(f"file:{self.server.database}?mode=ro", uri=True) as db:
-            for table in DUMPED:
-                rows = db.execute(f"SELECT * FROM {table} ORDER BY 1, 2").fetchall()  # nosec: names of our own
-                found.append((table, rows))
-        db.close()
-        return found
-
     def stop(self):
         self.agent.stop()
         self.server.stop()
-
-
-DUMPED = ("apps", "buildpacks", "ingredients", "swarm_ingredients", "squads", "tokens", "log_entries", "commands", "builds", "releases")
-
 

@@ -295,10 +295,14 @@ static int request(struct vr_write *w, const struct vr_proc_row *proc, const cha
 
     if (vr_streq(proc->desired, "stop") && vr_streq(proc->actual, "stopped"))
         return vr_fail(err, VR_EXISTS, "proc '%s' has ended", proc->name);
-    if (r == 0)
+    if (r == 0) {
+        w->field = "force";
         r = vr_json_opt_bool(w->call->body, "force", false, &wish.force, err);
-    if (r == 0)
-        r = vr_store_command_insert(w->tx, &wish, &watched.command_id, err);
+    }
+    if (r < 0)
+        return r;
+    w->field = NULL;
+    r = vr_store_command_insert(w->tx, &wish, &watched.command_id, err);
     if (r == 0 && !proc->swarm_id)
         r = vr_deploy_carry_out(w, proc, watched.command_id, kind, wish.force, err);
     if (r == 0)

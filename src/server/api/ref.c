@@ -52,7 +52,7 @@ static int list_by_field(struct vr_tx *tx, enum vr_resource resource, const stru
                          char **out, struct vr_err *err)
 {
     vr_auto_free char *encoded = vr_uri_encode(ref->key);
-    vr_auto_free char *text = vr_strf("%s=%s&fields=id", ref->by, encoded);
+    vr_auto_free char *text = vr_strf("%s=%s&fields=id,%s", ref->by, encoded, ref->by);
     VR_OWNED(vr_query_free) struct vr_query *query = NULL;
     vr_auto_list struct vr_list list = {0};
     int r = vr_query_parse(vr_str(text), &query, err);
@@ -76,6 +76,7 @@ int vr_ref_find(struct vr_tx *tx, enum vr_resource resource, const json_t *value
     vr_auto_free char *text = NULL;
     vr_auto_free char *uri = NULL;
     vr_auto_json json_t *found = NULL;
+    const json_t *object;
     int r = vr_ref_parse(resource, value, &ref, err);
 
     if (r < 0)
@@ -93,8 +94,10 @@ int vr_ref_find(struct vr_tx *tx, enum vr_resource resource, const json_t *value
         r = vr_json_parse(vr_str(text), VR_JSON_BYTES, &found, err);
     if (r < 0)
         return r;
-    return vr_json_get_i64(ref.by ? json_array_get(found, 0) : found, "id", 1, INT64_MAX, out_id,
-                           err);
+    object = ref.by ? json_array_get(found, 0) : found;
+    if (ref.by && !json_object_get(object, ref.by)) /* then it was no filter either */
+        return wrong(resource, value, err);
+    return vr_json_get_i64(object, "id", 1, INT64_MAX, out_id, err);
 }
 
 int vr_ref_find_all(struct vr_tx *tx, enum vr_resource resource, const json_t *array,
