@@ -39,6 +39,10 @@ class Client:
             self.authorization = "Basic " + base64.b64encode(f"{username}:{password}".encode()).decode()
         self.connection = None
 
+    def with_token(self, token):
+        """Another client of the same server."""
+        return Client(self.host, self.port, token=token)
+
     def call(self, method, path, body=None, headers=None, raw=None, json_type=True):
         """Any answer. `body` is sent as JSON, `raw` as it is; a header of None is left out."""
         data = raw if raw is not None else json.dumps(body).encode() if body is not None else None

@@ -112,7 +112,9 @@ class Operation:
         request = self.node.get("requestBody")
         if not request:
             return None
-        content = request["content"]["application/json"]
+        content = request["content"].get("application/json")
+        if not content:
+            return None
         return content["schema"], content["example"], request.get("required", False)
 
     @property
@@ -141,10 +143,12 @@ class Operation:
         return path
 
     def routes(self):
-        """As the server prints them: (method, path with `*`)."""
+        """As the server prints them: (method, path with `*`); a parameter of known values stands for each of them."""
         paths = [self.path]
-        if "{resource}" in self.path:
-            paths = [self.path.replace("{resource}", name) for name in self.document.resources()]
+        for p in self.parameters:
+            if p["in"] == "path" and "enum" in self.document.resolve(p["schema"]):
+                values = self.document.resolve(p["schema"])["enum"]
+                paths = [path.replace("{%s}" % p["name"], value) for path in paths for value in values]
         return {(self.method, re.sub(r"\{[^}]*\}", "*", path)) for path in paths}
 
     def check_answer(self, answer, chosen=False):

@@ -68,7 +68,7 @@ class Server:
     def token_client(self, world):
         """The admin by a token."""
         token = self.admin.must("POST", "/api/v1/tokens/", {"name": world.name("token")}).json["token"]
-        return Client("127.0.0.1", self.port, token=token)
+        return self.admin.with_token(token)
 
     @property
     def database(self):
