@@ -13,6 +13,12 @@
  *   @ID@          type of an auto-increment primary key whose numbers are never used again
  *   @IDS($n)@     the numbers of a JSON array of integers, for `id IN @IDS($1)@`
  *   @STRPOS@      the function (text, part) that gives the place of a part, 0 if it is not there
+ *   @FOLD@        the function (text) that makes A-Z lower case and leaves all else
+ *   @REGEX@       the function (text, pattern) that says whether a POSIX extended regular
+ *                 expression matches somewhere in the text; patterns by db/posix_regex.h only
+ *   @IREGEX@      the same in any case
+ *   @YEAR(x)@     the year, @MONTH(x)@ and @DAY(x)@ of microseconds since 1970, as integers in UTC
+ *   @ISOTIME(x)@  them as `2026-01-31T12:00:00`
  *
  * One transaction belongs to one thread. All calls may block: a write waits for the one writer.
  */

@@ -11,6 +11,7 @@
  * synchronous=FULL: a commit that was acknowledged survives a power cut.
  */
 #include "core/clock.h"
+#include "db/sqlite_regex.h"
 #include "db/sqlite_stmt.h"
 
 #include <errno.h>
@@ -101,6 +102,8 @@ static int conn_open(const struct vr_db_pool *pool, enum vr_db_mode mode, struct
             "PRAGMA temp_store = MEMORY; PRAGMA mmap_size = " MMAP_BYTES
             "; PRAGMA cache_size = " CACHE_PAGES ";",
             err);
+    if (r == 0)
+        r = vr_sqlite_add_regex(conn->db, err);
     if (r == 0 && mode == VR_DB_READ)
         r = run(conn, "PRAGMA query_only = ON", err);
     if (r < 0)
@@ -265,6 +268,13 @@ static const struct vr_db_macro macros[] = {
     {"@ID@", "INTEGER PRIMARY KEY AUTOINCREMENT", NULL},
     {"@IDS(", "(SELECT value FROM json_each(", "))"},
     {"@STRPOS@", "instr", NULL},
+    {"@FOLD@", "lower", NULL}, /* of ASCII only, without ICU */
+    {"@REGEX@", "vr_regex", NULL},
+    {"@IREGEX@", "vr_iregex", NULL},
+    {"@YEAR(", "CAST(strftime('%Y', (", ") / 1000000, 'unixepoch') AS INTEGER)"},
+    {"@MONTH(", "CAST(strftime('%m', (", ") / 1000000, 'unixepoch') AS INTEGER)"},
+    {"@DAY(", "CAST(strftime('%d', (", ") / 1000000, 'unixepoch') AS INTEGER)"},
+    {"@ISOTIME(", "strftime('%Y-%m-%dT%H:%M:%S', (", ") / 1000000, 'unixepoch')"},
 };
 
 const struct vr_db_driver vr_db_sqlite = {

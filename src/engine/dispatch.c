@@ -8,6 +8,7 @@
  */
 #include "engine/dispatch.h"
 
+#include "engine/work.h"
 #include "fmt/json.h"
 #include "model/merge.h"
 #include "model/name.h"
@@ -102,13 +103,15 @@ static int make_wish(struct vr_tx *tx, const struct vr_swarm_row *swarm, json_t 
 
     r = vr_store_app_find_id(tx, swarm->app_id, &app, err);
     if (r == 0)
+        r = vr_work_check_stack(tx, &app, err);
+    if (r == 0)
         r = add_buildpacks(tx, &app, wish, err);
     if (r == 0)
         r = merge(tx, swarm, &config, &env, err);
     if (r < 0)
         return r;
     vr_json_set(wish, "app", json_string(app.name));
-    vr_json_set(wish, "repo_url", json_string(app.repo_url));
+    vr_json_set(wish, "repo_url", json_string(app.resolved_url));
     vr_json_set(wish, "repo_type", json_string(app.repo_type));
     vr_json_set(wish, "stack", json_string("host"));
     vr_json_set(wish, "config", config);

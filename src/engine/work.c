@@ -16,8 +16,10 @@
 #include "store/app.h"
 #include "store/buildpack.h"
 #include "store/event.h"
+#include "store/image.h"
 #include "store/release.h"
 #include "store/secret.h"
+#include "store/stack.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -356,6 +358,29 @@ int vr_work_take_build(struct vr_tx *tx, const struct vr_snapshot *snap, struct 
     return r;
 }
 
+/* ------------------------------------------------------------------ stacks */
+
+int vr_work_check_stack(struct vr_tx *tx, const struct vr_app_row *app, struct vr_err *err)
+{
+    VR_ROW(stack) stack = {0};
+    VR_ROW(image) image = {0};
+    int r;
+
+    if (!app->stack_id)
+        return 0;
+    r = vr_store_stack_find_id(tx, app->stack_id, &stack, err);
+    if (r == 0)
+        r = vr_store_image_find_active(tx, stack.id, &image, err);
+    if (r == -VR_NOT_FOUND)
+        return vr_fail(err, VR_INVALID, "Stack %s has no active image.", stack.name);
+    if (r < 0)
+        return r;
+    return vr_fail(err, VR_INVALID,
+                   "app '%s' is to run in image %s of stack %s, but hosts cannot run images yet: "
+                   "they have their own system only",
+                   app->name, image.name, stack.name);
+}
+
 /* ------------------------------------------------------------------ builds by themselves */
 
 static json_t *wish_of_app(struct vr_tx *tx, const struct vr_app_row *app, struct vr_err *err)
@@ -371,7 +396,7 @@ static json_t *wish_of_app(struct vr_tx *tx, const struct vr_app_row *app, struc
         if (!app->buildpack_id || all.v[i].id == app->buildpack_id)
             vr_json_push(list, json_pack("{s:s, s:s}", "url", all.v[i].repo_url, "type",
                                          all.v[i].repo_type));
-    return json_pack("{s:s, s:s, s:s, s:o}", "app", app->name, "repo_url", app->repo_url,
+    return json_pack("{s:s, s:s, s:s, s:o}", "app", app->name, "repo_url", app->resolved_url,
                      "repo_type", app->repo_type, "buildpacks", list);
 }
 
@@ -392,6 +417,8 @@ int vr_work_start_build(struct vr_tx *tx, int64_t build_id, struct vr_wall now, 
         return vr_fail(err, VR_EXISTS, "build %" PRId64 " is under way", build_id);
     if (r == 0)
         r = vr_store_app_find_id(tx, build.app_id, &app, err);
+    if (r == 0)
+        r = vr_work_check_stack(tx, &app, err);
     if (r < 0)
         return r;
     wish = wish_of_app(tx, &app, err);

@@ -4,6 +4,7 @@
 #define VR_ENGINE_WORK_H
 
 #include "engine/snapshot.h"
+#include "store/app.h"
 
 #define VR_WORK_ATTEMPTS 2 /* hosts that may lose a job before it fails */
 
@@ -23,6 +24,13 @@ int vr_work_take_build(struct vr_tx *tx, const struct vr_snapshot *snap, struct 
 /** Make (or find) the release of the active rollout's build and wish. */
 VR_MUST_USE
 int vr_work_create_release(struct vr_tx *tx, const struct vr_snapshot *snap, struct vr_err *err);
+
+/**
+ * Can an app be built and run as its stack wants? -VR_INVALID with "Stack x has no active image.",
+ * or that hosts cannot run its image.
+ */
+VR_MUST_USE
+int vr_work_check_stack(struct vr_tx *tx, const struct vr_app_row *app, struct vr_err *err);
 
 /** Build outside any rollout: a user asked for it. Starts with a resolve inside the build job. */
 VR_MUST_USE

@@ -7,6 +7,7 @@
 #include "fmt/json.h"
 #include "fmt/uri.h"
 #include "fmt/yaml.h"
+#include "model/name.h"
 #include "sys/fs.h"
 
 #include <ctype.h>
@@ -57,20 +58,53 @@ static void spell(const struct option *o, bool upper, char *out, size_t n)
         out[i] = out[i] == '-' ? '_' : upper ? (char)toupper((unsigned char)out[i]) : out[i];
 }
 
+static int take_mapping(const json_t *doc, const char *name, json_t **out, struct vr_err *err)
+{
+    json_t *value = json_object_get(doc, name);
+
+    if (value && !json_is_object(value) && !json_is_null(value))
+        return vr_fail(err, VR_INVALID, "%s is not a mapping", name);
+    json_decref(*out);
+    *out = json_is_object(value) ? json_incref(value) : NULL;
+    return 0;
+}
+
+/* `bb: https://bitbucket.org/` makes bb://team/shop an address. */
+static int check_schemes(const json_t *schemes, struct vr_err *err)
+{
+    static const char letters[] = "abcdefghijklmnopqrstuvwxyz0123456789+.-";
+    static const char *const taken[] = {"http", "https", "ssh", "git", "file"};
+    const char *alias;
+    json_t *url;
+
+    json_object_foreach ((json_t *)schemes, alias, url) {
+        struct vr_err why = VR_ERR_NULL;
+
+        if (!vr_str_is_made_of(alias, letters, 1, 32))
+            return vr_fail(err, VR_INVALID, "'%s' is no name of a scheme", alias);
+        for (size_t i = 0; i < VR_COUNT(taken); i++)
+            if (vr_streq(alias, taken[i]))
+                return vr_fail(err, VR_INVALID, "scheme '%s' has a meaning of its own", alias);
+        if (vr_name_check(VR_NAME_HTTP_URL, json_string_value(url), &why) < 0)
+            return vr_fail(err, VR_INVALID, "scheme '%s': %s", alias, why.msg);
+    }
+    return 0;
+}
+
 static int read_parts(struct vr_server_config *c, const json_t *doc, struct vr_err *err)
 {
-    json_t *balancers = json_object_get(doc, "balancers");
-    int r;
+    int r = vr_schedules_read(json_object_get(doc, "schedules"), c->schedules, err);
 
-    if (balancers && !json_is_object(balancers) && !json_is_null(balancers))
-        return vr_fail(err, VR_INVALID, "balancers is not a mapping");
-    r = vr_schedules_read(json_object_get(doc, "schedules"), c->schedules, err);
     if (r == 0)
         r = vr_retention_read(json_object_get(doc, "retention"), &c->retention, err);
+    if (r == 0)
+        r = take_mapping(doc, "balancers", &c->balancers, err);
+    if (r == 0)
+        r = take_mapping(doc, "schemes", &c->schemes, err);
+    if (r == 0)
+        r = check_schemes(c->schemes, err);
     if (r < 0)
         return r;
-    json_decref(c->balancers);
-    c->balancers = json_is_object(balancers) ? json_incref(balancers) : NULL;
     return 0;
 }
 
@@ -217,5 +251,6 @@ void vr_server_config_fini(struct vr_server_config *c)
     for (size_t i = 0; i < VR_COUNT(options); i++)
         free(*(char **)((char *)c + options[i].at));
     json_decref(c->balancers);
+    json_decref(c->schemes);
     *c = (struct vr_server_config){0};
 }

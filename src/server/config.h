@@ -25,6 +25,7 @@ struct vr_server_config {
     struct vr_cidr_list trusted;
     char *tls_cert, *tls_key; /* files; NULL: plain HTTP */
     int64_t threads;
+    json_t *schemes;   /* {alias: URL} of repositories, as the file has it; NULL: none */
     json_t *balancers; /* {name: {BACKEND, hosts, options}} as the file has it */
     struct vr_schedule schedules[VR_TASK_COUNT];
     struct vr_retention retention;
@@ -32,7 +33,7 @@ struct vr_server_config {
 
 /**
  * Read the command line, VR_SERVER_* variables and the file of --config (YAML mapping; the keys are
- * the flags' names with `_`, and `balancers`, `schedules`, `retention`).
+ * the flags' names with `_`, and `balancers`, `schemes`, `schedules`, `retention`).
  * @out  given; release with vr_server_config_fini()
  *
  * Returns 0, 1 if help was printed, or -VR_INVALID naming option and value.

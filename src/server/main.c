@@ -13,6 +13,7 @@
 #include "server/hub.h"
 #include "server/route.h"
 #include "server/server.h"
+#include "store/app.h"
 #include "store/balancer.h"
 #include "store/buildpack.h"
 #include "store/host.h"
@@ -156,6 +157,8 @@ static int first_start(struct vr_server *server, struct vr_err *err)
         r = vr_first_admin(server, tx, err);
     if (r == 0)
         r = make_buildpacks(tx, err);
+    if (r == 0)
+        r = vr_store_app_set_schemes(tx, server->config.schemes, err);
     json_object_foreach (server->config.balancers, name, entry)
         if (r == 0)
             r = vr_server_sync_balancer(server, tx, name, entry, err);

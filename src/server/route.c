@@ -36,6 +36,9 @@ const struct vr_route_table vr_route_tables[] = {
     {VR_ROUTE_API, vr_routes_session},
     {VR_ROUTE_API, vr_routes_stream},
     {VR_ROUTE_API, vr_routes_schedule},
+    {VR_ROUTE_API, vr_routes_stack},
+    {VR_ROUTE_API, vr_routes_dashboard},
+    {VR_ROUTE_API, vr_routes_testrun},
     {VR_ROUTE_API, vr_routes_resource},
     {"api/streams", vr_routes_old_stream},
     {"", vr_routes_login},
@@ -214,7 +217,8 @@ static bool refuse_type(struct vr_http_req *req, const struct vr_route *route)
 {
     bool is_form = route->flags & VR_ROUTE_FORM;
 
-    if (!needs_type(req) || has_body_type(req, is_form ? FORM_TYPE : JSON_TYPE))
+    if (route->flags & VR_ROUTE_RAW || !needs_type(req) ||
+        has_body_type(req, is_form ? FORM_TYPE : JSON_TYPE))
         return false;
     if (is_form)
         vr_http_answer_error(req, 415, "send a form with Content-Type: " FORM_TYPE);
@@ -319,12 +323,12 @@ void vr_route_begin(struct vr_server *server, struct vr_http_req *req,
 
 /* ------------------------------------------------------------------ the request */
 
-static int parse_body(struct vr_call *call, struct vr_err *err)
+static int parse_body(struct vr_call *call, unsigned flags, struct vr_err *err)
 {
     struct vr_str body = vr_http_req_body(call->req);
 
     call->body = NULL;
-    if (body.n == 0 || has_body_type(call->req, FORM_TYPE)) {
+    if (body.n == 0 || flags & VR_ROUTE_RAW || has_body_type(call->req, FORM_TYPE)) {
         call->body = json_object();
         return 0;
     }
@@ -344,7 +348,7 @@ void vr_route_handle(struct vr_server *server, struct vr_http_req *req)
     int r;
 
     memcpy(call.args, f->args, sizeof(call.args));
-    r = parse_body(&call, &err);
+    r = parse_body(&call, f->route->flags, &err);
     if (r == 0)
         r = f->route->fn(&call, &err);
     json_decref(call.body);

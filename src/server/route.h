@@ -38,6 +38,7 @@ typedef int vr_route_fn(struct vr_call *call, struct vr_err *err);
 #define VR_ROUTE_FORM        1u /* the body is an urlencoded form, not JSON; call->body is {} */
 #define VR_ROUTE_QUERY_TOKEN 2u /* a token may come as `?token=`: for readers of feeds */
 #define VR_ROUTE_CAPPED      4u /* of VR_SCOPE_OWN, but also for tokens that may less */
+#define VR_ROUTE_RAW         8u /* the body is bytes of any type; call->body is {} */
 
 /** A row of the one table. What it leaves out is the strictest there is. */
 struct vr_route {
@@ -105,6 +106,9 @@ extern const struct vr_route vr_routes_account[];
 extern const struct vr_route vr_routes_token[];
 extern const struct vr_route vr_routes_session[];
 extern const struct vr_route vr_routes_stream[];
+extern const struct vr_route vr_routes_stack[]; /* and images */
+extern const struct vr_route vr_routes_dashboard[]; /* and profiles */
+extern const struct vr_route vr_routes_testrun[];
 extern const struct vr_route vr_routes_schedule[]; /* and retention, and beginning test runs */
 
 /* Outside of /api/v1/. */

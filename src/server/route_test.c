@@ -2,20 +2,6 @@
 /* The way of a request through the API: matching, rights, statuses, redirects. */
 #include "server/server_fixture.h"
 
-static int send_json(struct rig *r, const char *method, const char *path, const char *user,
-                     const char *body)
-{
-    const char *headers[] = {"Content-Type: application/json", NULL};
-
-    return rig_call(r,
-                    (struct vr_http_call){.method = method,
-                                          .user = user,
-                                          .password = RIG_PASSWORD,
-                                          .headers = headers,
-                                          .body = body},
-                    path);
-}
-
 TEST(route__a_list__is_answered_and_its_head_has_no_body)
 {
     RIG(r);
@@ -45,10 +31,10 @@ TEST(route__a_wrong_method__names_the_right_ones)
     RIG(r);
 
     CHECK(rig_start(&r));
-    CHECK(send_json(&r, "DELETE", "/api/v1/whoami/", "ann", NULL) == 405);
+    CHECK(rig_send(&r, "DELETE", "/api/v1/whoami/", "ann", NULL) == 405);
     CHECK_STR(vr_http_result_header(&r.last, "allow"), "GET");
     CHECK(rig_says(&r, "DELETE is not a method of '/api/v1/whoami/'"));
-    CHECK(send_json(&r, "OPTIONS", "/api/v1/whoami/", "ann", NULL) == 200);
+    CHECK(rig_send(&r, "OPTIONS", "/api/v1/whoami/", "ann", NULL) == 200);
     CHECK_STR(vr_http_result_header(&r.last, "allow"), "GET");
 }
 
@@ -80,7 +66,7 @@ TEST(route__a_role_that_may_not__is_403_and_says_what_is_needed)
     CHECK(rig_start(&r));
     CHECK(rig_add_user(&r, "vic", "viewer", &id) == 0);
     CHECK(rig_get(&r, "/api/v1/apps/", "vic") == 200);
-    CHECK(send_json(&r, "POST", "/api/v1/apps/", "vic", "{}") == 403);
+    CHECK(rig_send(&r, "POST", "/api/v1/apps/", "vic", "{}") == 403);
     CHECK(rig_says(&r, "user 'vic' is a viewer; this needs a deployer"));
 }
 
@@ -106,8 +92,8 @@ TEST(route__a_body_that_is_not_json__is_415_or_400)
                                          .headers = headers,
                                          .body = "{}"},
                    "/api/v1/apps/") == 415);
-    CHECK(send_json(&r, "POST", "/api/v1/apps/", "ann", "{not json") == 400);
-    CHECK(send_json(&r, "POST", "/api/v1/apps/", "ann", "[1]") == 400);
+    CHECK(rig_send(&r, "POST", "/api/v1/apps/", "ann", "{not json") == 400);
+    CHECK(rig_send(&r, "POST", "/api/v1/apps/", "ann", "[1]") == 400);
 }
 
 TEST(route__a_body_over_the_limit__is_413)
@@ -118,7 +104,7 @@ TEST(route__a_body_over_the_limit__is_413)
 
     memset(body, ' ', VR_HTTP_BODY_BYTES + 99);
     CHECK(rig_start(&r));
-    status = send_json(&r, "POST", "/api/v1/apps/", "ann", body);
+    status = rig_send(&r, "POST", "/api/v1/apps/", "ann", body);
     CHECK(status == 413 || status < 0); /* or the connection is cut while we still send */
 }
 

@@ -144,6 +144,44 @@ static inline int rig_get(struct rig *r, const char *path, const char *user)
                     path);
 }
 
+/** Send JSON (NULL: nothing) as a user with the password of all. */
+static inline int rig_send(struct rig *r, const char *method, const char *path, const char *user,
+                           const char *body)
+{
+    const char *headers[] = {"Content-Type: application/json", NULL};
+
+    return rig_call(r,
+                    (struct vr_http_call){.method = method,
+                                          .user = user,
+                                          .password = RIG_PASSWORD,
+                                          .headers = headers,
+                                          .body = body},
+                    path);
+}
+
+/** One request of a table and what comes of it. */
+struct rig_case {
+    const char *method, *path, *body;
+    int status;
+    const char *part; /* of the answer's body; NULL: any */
+};
+
+/** Make all requests of a table as ann; false after the first that is answered otherwise. */
+static inline bool rig_run(struct rig *r, const struct rig_case *cases, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        const struct rig_case *c = &cases[i];
+        int status = rig_send(r, c->method, c->path, "ann", c->body);
+
+        if (status == c->status && (!c->part || strstr(r->last.body, c->part)))
+            continue;
+        fprintf(stderr, "# case %zu: %s %s %s: %d %s\n# want: %d %s\n", i, c->method, c->path,
+                c->body ? c->body : "", status, r->last.body, c->status, c->part ? c->part : "");
+        return false;
+    }
+    return true;
+}
+
 /** Whether the newest answer is JSON with a sentence that holds this. */
 static inline bool rig_says(struct rig *r, const char *part)
 {

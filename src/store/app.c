@@ -4,10 +4,13 @@
 
 #include "store/row.h"
 
-#define SELECT_APP "SELECT id, name, repo_url, repo_type, buildpack_id, row_version FROM apps "
+#define SELECT_APP                                                                                 \
+    "SELECT id, name, repo_url, repo_type, buildpack_id, stack_id, " VR_SQL_RESOLVED_URL(          \
+        "a") ","                                                                                   \
+             " row_version FROM apps a "
 
 FIELDS(app, "app", I(app, id), T(app, name), T(app, repo_url), T(app, repo_type),
-       I(app, buildpack_id), I(app, row_version))
+       I(app, buildpack_id), I(app, stack_id), T(app, resolved_url), I(app, row_version))
 
 int vr_store_app_find(struct vr_tx *tx, const char *name, struct vr_app_row *out,
                       struct vr_err *err)
@@ -24,10 +27,10 @@ int vr_store_app_insert(struct vr_tx *tx, const struct vr_app_row *row, int64_t 
                         struct vr_err *err)
 {
     int r = vr_db_insert(tx->db, out_id, err,
-                         "INSERT INTO apps (name, repo_url, repo_type, buildpack_id)"
-                         " VALUES ($1, $2, $3, $4) RETURNING id",
+                         "INSERT INTO apps (name, repo_url, repo_type, buildpack_id, stack_id)"
+                         " VALUES ($1, $2, $3, $4, $5) RETURNING id",
                          VR_T(row->name), VR_T(row->repo_url), VR_T(row->repo_type),
-                         VR_ID(row->buildpack_id));
+                         VR_ID(row->buildpack_id), VR_ID(row->stack_id));
 
     return r < 0 ? vr_fail_in(err, r, "app '%s'", row->name) : 0;
 }
@@ -36,9 +39,38 @@ int vr_store_app_update(struct vr_tx *tx, const struct vr_app_row *row, struct v
 {
     return vr_row_change(tx, "app", row->id, err,
                          "UPDATE apps SET name = $2, repo_url = $3, repo_type = $4,"
-                         " buildpack_id = $5, row_version = row_version + 1 WHERE id = $1",
+                         " buildpack_id = $5, stack_id = $6, row_version = row_version + 1"
+                         " WHERE id = $1",
                          VR_I(row->id), VR_T(row->name), VR_T(row->repo_url), VR_T(row->repo_type),
-                         VR_ID(row->buildpack_id));
+                         VR_ID(row->buildpack_id), VR_ID(row->stack_id));
+}
+
+int vr_store_app_resolve_url(struct vr_tx *tx, const char *repo_url, char **out, struct vr_err *err)
+{
+    VR_OWNED(vr_db_rows_free) struct vr_db_rows *rows = NULL;
+    int r = vr_db_query(tx->db, &rows, err,
+                        "SELECT " VR_SQL_RESOLVED_URL("a") " FROM (SELECT $1 AS repo_url) a",
+                        VR_T(repo_url));
+
+    if (r == 0)
+        r = vr_db_next(rows, err);
+    if (r < 0)
+        return r;
+    *out = vr_db_text_dup(rows, 0);
+    return 0;
+}
+
+int vr_store_app_set_schemes(struct vr_tx *tx, const json_t *schemes, struct vr_err *err)
+{
+    int r = vr_db_exec(tx->db, NULL, err, "DELETE FROM schemes");
+    const char *alias;
+    json_t *url;
+
+    json_object_foreach ((json_t *)schemes, alias, url)
+        if (r == 0)
+            r = vr_db_exec(tx->db, NULL, err, "INSERT INTO schemes (alias, url) VALUES ($1, $2)",
+                           VR_T(alias), VR_T(json_string_value(url)));
+    return r;
 }
 
 static const struct vr_row_use uses[] = {
@@ -56,6 +88,7 @@ static const char *const deletes[] = {
     "DELETE FROM build_logs WHERE build_id IN (SELECT id FROM builds WHERE app_id = $1)",
     "DELETE FROM releases WHERE build_id IN (SELECT id FROM builds WHERE app_id = $1)",
     "DELETE FROM builds WHERE app_id = $1",
+    "DELETE FROM dashboard_apps WHERE app_id = $1",
     "DELETE FROM apps WHERE id = $1",
 };
 

@@ -190,6 +190,30 @@ TEST(vr_store_list__filters__select)
         {"config_ingredients__name=db%25main", 1},
         {"config_ingredients__name__startswith=%25", 0},
         {"config_name=' OR 1=1 --", 0},
+        {"config_name__regex=%5Ep..d%24", 1},
+        {"config_name__regex=%5EP..D%24", 0},
+        {"config_name__iregex=%5EP..D%24", 1},
+        {"config_name__regex=st%7Cro", 3},
+        {"config_name__istartswith=ST", 1},
+        {"config_name__iendswith=D", 1},
+        {"config_name__contains=%25", 0}, /* no wild cards */
+        {"config_name__contains=_", 0},
+        {"config_name__gt=prod", 2},
+        {"config_name__lte=prod", 1},
+        {"config_name__range=p,s", 1},
+        {"id__contains=1", 1},
+        {"id__in=1,3", 2},
+        {"release__isnull=true", 3},
+        {"release=None", 3},
+        {"pool=none", 0},
+        {"squad__hosts__active=true", 3},
+        {"squad__hosts__active=False", 0},
+        {"app=1", 3},
+        {"app=2", 0},
+        {"app__buildpack__isnull=1", 3},
+        {"app__buildpack__repo_url__contains=x", 0},
+        {"app__stack__name=x", 0},
+        {"order_by=-app__name,config_name", 3},
         {"no_such_key=1&format=json&limit=9999", 3},
     };
     FIXTURE(f);
@@ -211,8 +235,17 @@ TEST(vr_store_list__filters_that_are_none__say_so)
 {
     static const char *const cases[][2] = {
         {"size=1", "The 'size' field does not allow filtering."},
-        {"app__secret=1", "The 'app__secret' field does not allow filtering."},
-        {"pool__regex=x", "The 'pool__regex' field does not allow filtering."},
+        {"app__secret=1", "The 'secret' field does not allow filtering."},
+        {"app__buildpack__desc=1", "The 'desc' field does not allow filtering."},
+        {"pool__swarm=x", "The 'pool' field does not support relations."},
+        {"release__build__tag=x",
+         "Lookups are not allowed more than one level deep on the 'release' field."},
+        {"pool__regex=(", "pattern '(' is no regular expression: Unmatched ( or \\("},
+        {"pool__regex=(a)%5C1", "pattern '(a)\\1' has a back-reference"},
+        {"pool__regex=((a%7B99%7D)%7B99%7D)%7B99%7D",
+         "pattern '((a{99}){99}){99}' repeats more than 1000 times"},
+        {"pool__year=2026", "'year' is not an allowed filter on the 'pool' field."},
+        {"id=true", "Invalid value 'true' for filter 'id': not a number."},
         {"id=x", "Invalid value 'x' for filter 'id': not a number."},
         {"order_by=procs", "The 'procs' field does not allow ordering."},
         {"order_by=nope", "No matching 'nope' field for ordering on."},
@@ -270,6 +303,39 @@ TEST(vr_store_list__logs__embed_the_user_and_naive_times)
     CHECK_STR(json_string_value(
                   json_object_get(json_object_get(json_array_get(logs, 0), "user"), "username")),
               "a\"nn\n");
+}
+
+TEST(vr_store_list__times__are_compared_by_their_parts)
+{
+    static const struct {
+        const char *query;
+        int count;
+    } cases[] = {
+        {"time__year=2026", 2},
+        {"time__year=2025", 0},
+        {"time__month=9&time__day=21", 1},
+        {"time__day=22", 1},
+        {"time__startswith=2026-09-21T14:13", 1},
+        {"time__range=2026-09-21T00:00:00,2026-09-21T23:59:59", 1},
+        {"time__lt=2026-09-22", 1},
+        {"time__gt=2026-09-21%2023:59:59", 1},
+        {"user__isnull=true", 2},
+        {"type__in=swarm,build&message__iregex=%5EM", 2},
+    };
+    FIXTURE(f);
+
+    CHECK(fixture_init(&f));
+    CHECK(vr_store_log_add(f.tx, &(struct vr_log_entry){"swarm", 0, "m1", NULL}, NOW, NULL) == 0);
+    CHECK(vr_store_log_add(f.tx, &(struct vr_log_entry){"build", 0, "m2", NULL},
+                           AT(INT64_C(86400) * VR_US_PER_S), NULL) == 0);
+    for (size_t i = 0; i < VR_COUNT(cases); i++) {
+        vr_auto_json json_t *objects = list(&f, VR_RES_LOGS, cases[i].query, NULL, NULL);
+        vr_auto_free char *got =
+            vr_strf("%s: %zu", cases[i].query, objects ? json_array_size(objects) : 99);
+        vr_auto_free char *want = vr_strf("%s: %d", cases[i].query, cases[i].count);
+
+        CHECK_STR(got, want);
+    }
 }
 
 TEST(vr_resource_parse_uri__forms)

@@ -28,6 +28,12 @@ static const struct {
     [VR_RES_LOGS] = {"logs", &vr_shape_logs},
     [VR_RES_USERS] = {"user", &vr_shape_users},
     [VR_RES_TOKENS] = {"tokens", &vr_shape_tokens},
+    [VR_RES_STACKS] = {"stacks", &vr_shape_stacks},
+    [VR_RES_IMAGES] = {"images", &vr_shape_images},
+    [VR_RES_TESTRUNS] = {"testruns", &vr_shape_testruns},
+    [VR_RES_TESTRESULTS] = {"testresults", &vr_shape_testresults},
+    [VR_RES_DASHBOARDS] = {"dashboard", &vr_shape_dashboards},
+    [VR_RES_PROFILES] = {"profile", &vr_shape_profiles},
 };
 
 const struct vr_shape *vr_shape_of(enum vr_resource resource)
@@ -38,6 +44,29 @@ const struct vr_shape *vr_shape_of(enum vr_resource resource)
 const char *vr_resource_name(enum vr_resource resource)
 {
     return resources[resource].name;
+}
+
+const char *vr_resource_field(enum vr_resource resource, size_t i)
+{
+    const struct vr_shape *shape = vr_shape_of(resource);
+
+    return i < shape->field_count ? shape->fields[i].name : NULL;
+}
+
+json_t *vr_resource_filtering(enum vr_resource resource)
+{
+    const struct vr_shape *shape = vr_shape_of(resource);
+    json_t *out = json_object();
+
+    for (size_t i = 0; i < shape->filter_count; i++) {
+        const char *end = strstr(shape->filters[i].name, "__");
+        size_t n = end ? (size_t)(end - shape->filters[i].name) : strlen(shape->filters[i].name);
+        vr_auto_free char *head = vr_strndup(shape->filters[i].name, n);
+
+        if (end || !json_object_get(out, head))
+            vr_json_set(out, head, json_integer(end ? 2 : 1));
+    }
+    return out;
 }
 
 int vr_resource_parse(const char *name, enum vr_resource *out, struct vr_err *err)
@@ -81,15 +110,19 @@ void vr_list_fini(struct vr_list *list)
     *list = (struct vr_list){0};
 }
 
-/* Tokens are shown to their owner only, and to who sees all. */
+/* What belongs to one user is shown to them only, and to who sees all. */
 static bool is_restricted(enum vr_resource resource, const struct vr_viewer *viewer)
 {
-    return resource == VR_RES_TOKENS && viewer && !viewer->sees_all;
+    return (resource == VR_RES_TOKENS || resource == VR_RES_PROFILES) && viewer &&
+           !viewer->sees_all;
 }
 
+/* A list of profiles is one's own, whoever asks. */
 static void add_owner(const struct vr_list_spec *spec, struct vr_filter_sql *sql)
 {
-    if (!is_restricted(spec->resource, spec->viewer))
+    bool is_own = spec->resource == VR_RES_PROFILES && spec->viewer;
+
+    if (!is_own && !is_restricted(spec->resource, spec->viewer))
         return;
     sql->values[sql->count++] = VR_I(spec->viewer->user_id);
     vr_buf_addf(&sql->where, "%s%s = $%zu", sql->where.len ? " AND " : "",

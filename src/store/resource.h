@@ -3,6 +3,7 @@
 #ifndef VR_STORE_RESOURCE_H
 #define VR_STORE_RESOURCE_H
 
+#include "fmt/json.h"
 #include "fmt/query.h"
 #include "store/store.h"
 
@@ -24,6 +25,12 @@ enum vr_resource {
     VR_RES_LOGS,
     VR_RES_USERS,
     VR_RES_TOKENS,
+    VR_RES_STACKS,
+    VR_RES_IMAGES,
+    VR_RES_TESTRUNS,
+    VR_RES_TESTRESULTS,
+    VR_RES_DASHBOARDS,
+    VR_RES_PROFILES,
     VR_RES_COUNT,
 };
 
@@ -79,7 +86,7 @@ int vr_store_list(struct vr_tx *tx, const struct vr_list_spec *spec, struct vr_l
 /**
  * The object of one resource as `{…}`.
  *
- * @key     apps, squads, hosts, balancers: its name; else its id as text
+ * @key     apps, squads, hosts, balancers, stacks: its name; else its id as text
  * @fields  NULL: all; else names separated by commas
  * @out     given; release with free()
  *
@@ -106,6 +113,12 @@ VR_MUST_USE
 int vr_store_procs_json(struct vr_tx *tx, int64_t swarm_id, int64_t host_id,
                         const struct vr_viewer *viewer, struct vr_wall now, char **out,
                         struct vr_err *err);
+
+/** The i-th field of its objects, in the order in which they have them; NULL past the last. */
+const char *vr_resource_field(enum vr_resource resource, size_t i);
+
+/** `{"name": 1, "app": 2}`: what lists can be filtered by; 2 leads on to related objects. Given. */
+json_t *vr_resource_filtering(enum vr_resource resource);
 
 /** `apps`: the resource's part of the path. */
 const char *vr_resource_name(enum vr_resource resource);

@@ -168,6 +168,11 @@ char *vr_row_ids_text(const int64_t *ids, size_t n);
     " (PARTITION BY swarm_id ORDER BY max(seq) DESC) AS nth FROM rollouts"                         \
     " WHERE result = 'done' AND release_id IS NOT NULL GROUP BY swarm_id, release_id)"
 
+/** The app's URL with an alias of the configuration replaced; `a` is the alias of the table. */
+#define VR_SQL_RESOLVED_URL(a)                                                                     \
+    "coalesce((SELECT z.url || substr(" a ".repo_url, length(z.alias) + 4) FROM schemes z"         \
+    " WHERE substr(" a ".repo_url, 1, length(z.alias) + 3) = z.alias || '://'), " a ".repo_url)"
+
 /** The supervisor's word for `actual`, as the contract shows it. */
 struct vr_proc_state {
     const char *actual;

@@ -270,6 +270,17 @@ static size_t find_first(const struct rendered *children, int64_t parent)
     return low;
 }
 
+static void add_child(struct vr_buf *out, const struct rendered *children, int64_t parent)
+{
+    size_t i = find_first(children, parent);
+    const struct row *row = &children->rows[i];
+
+    if (i < children->row_count && row->parent == parent)
+        vr_buf_add_n(out, children->text.p + row->begin, row->end - row->begin);
+    else
+        vr_buf_add(out, "null");
+}
+
 static void add_children(struct vr_buf *out, const struct rendered *children, int64_t parent)
 {
     const char *comma = "";
@@ -287,7 +298,8 @@ static void add_children(struct vr_buf *out, const struct rendered *children, in
 }
 
 /* Replace the text by one with all holes filled; rows move along. */
-static void fill_holes(struct rendered *r, const struct rendered *children)
+static void fill_holes(struct rendered *r, const struct vr_shape *shape,
+                       const struct rendered *children)
 {
     struct vr_buf text = VR_BUF(r->text.max);
     size_t done = 0, hole = 0;
@@ -301,7 +313,10 @@ static void fill_holes(struct rendered *r, const struct rendered *children)
              hole++) {
             vr_buf_add_n(&text, r->text.p + done, r->holes[hole].at - done);
             done = r->holes[hole].at;
-            add_children(&text, &children[r->holes[hole].field], row->id);
+            if (shape->fields[r->holes[hole].field].single)
+                add_child(&text, &children[r->holes[hole].field], row->id);
+            else
+                add_children(&text, &children[r->holes[hole].field], row->id);
         }
         vr_buf_add_n(&text, r->text.p + done, row->end - done);
         done = row->end;
@@ -327,7 +342,7 @@ static int render_all_children(struct vr_tx *tx, const struct vr_shape_query *qu
         out->text.over |= children[i].text.over;
     }
     if (r == 0)
-        fill_holes(out, children);
+        fill_holes(out, query->shape, children);
     for (size_t i = 0; i < query->shape->field_count; i++)
         rendered_fini(&children[i]);
     return r;

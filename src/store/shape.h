@@ -22,12 +22,14 @@ struct vr_shape_field {
     bool detail;     /* left out where the object is nested in another: large, or rarely wanted */
     bool is_private; /* null, unless the viewer owns the row or sees all */
     const struct vr_shape *children;
+    bool single;      /* at most one child: an object, or null, instead of an array */
     const char *link; /* of children: expression over their FROM that gives the parent's id */
 };
 
 enum vr_filter_type {
     VR_FILTER_TEXT,
     VR_FILTER_INT,
+    VR_FILTER_ID, /* of a related object; those whose names begin with its and `__` lead on */
     VR_FILTER_BOOL,
     VR_FILTER_TIME,
 };
@@ -40,6 +42,25 @@ struct vr_shape_filter {
     const char *before; /* "EXISTS (SELECT … AND " */
     const char *after;  /* ")" */
 };
+
+/*
+ * What leads on from an app, table alias `a`, for shapes that have it joined: the rest of the
+ * filters of apps, by its buildpack and its stack.
+ */
+#define VR_BUILDPACK_OF_APP "EXISTS (SELECT 1 FROM buildpacks fb WHERE fb.id = a.buildpack_id AND "
+#define VR_STACK_OF_APP     "EXISTS (SELECT 1 FROM stacks ft WHERE ft.id = a.stack_id AND "
+#define VR_FILTERS_OF_APP(app)                                                                     \
+    {app "__repo_url", VR_FILTER_TEXT, "a.repo_url"},                                              \
+        {app "__repo_type", VR_FILTER_TEXT, "a.repo_type"},                                        \
+        {app "__buildpack", VR_FILTER_ID, "a.buildpack_id"},                                       \
+        {app "__buildpack__id", VR_FILTER_INT, "a.buildpack_id"},                                  \
+        {app "__buildpack__repo_url", VR_FILTER_TEXT, "fb.repo_url", VR_BUILDPACK_OF_APP, ")"},    \
+        {app "__buildpack__repo_type", VR_FILTER_TEXT, "fb.repo_type", VR_BUILDPACK_OF_APP, ")"},  \
+        {app "__stack", VR_FILTER_ID, "a.stack_id"},                                               \
+        {app "__stack__id", VR_FILTER_INT, "a.stack_id"},                                          \
+    {                                                                                              \
+        app "__stack__name", VR_FILTER_TEXT, "ft.name", VR_STACK_OF_APP, ")"                       \
+    }
 
 struct vr_shape {
     const char *from;  /* tables; joins must not multiply rows */
@@ -64,7 +85,12 @@ const struct vr_shape *vr_shape_of(enum vr_resource resource);
 extern const struct vr_shape vr_shape_apps, vr_shape_buildpacks, vr_shape_builds, vr_shape_releases,
     vr_shape_ingredients, vr_shape_squads, vr_shape_hosts, vr_shape_swarms, vr_shape_procs,
     vr_shape_rollouts, vr_shape_commands, vr_shape_balancers, vr_shape_pools, vr_shape_events,
-    vr_shape_logs, vr_shape_users, vr_shape_tokens;
+    vr_shape_logs, vr_shape_users, vr_shape_tokens, vr_shape_stacks, vr_shape_images,
+    vr_shape_testruns, vr_shape_testresults, vr_shape_dashboards, vr_shape_profiles;
+
+/** The full objects where others hold them: users of `log_entries g`, apps of `dashboard_apps x`.
+ */
+extern const struct vr_shape vr_shape_log_users, vr_shape_dashboard_apps;
 
 /* Writers. A null column is null unless said otherwise. */
 vr_shape_write_fn vr_write_int;   /* number */
@@ -101,6 +127,8 @@ uint64_t vr_shape_fields(const struct vr_shape *shape, const char *names);
 VR_MUST_USE
 int vr_shape_render(struct vr_tx *tx, const struct vr_shape_query *query, struct vr_buf *out,
                     struct vr_err *err);
+
+#define VR_FILTER_SPARE 4 /* values that a filter leaves room for */
 
 /** A WHERE text and its values, made from a query string. */
 struct vr_filter_sql {

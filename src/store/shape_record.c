@@ -24,7 +24,7 @@ static const struct vr_shape_field build_fields[] = {
     {"buildpack_url", "b.buildpack_url", vr_write_text},
     {"buildpack_version", "b.buildpack_version", vr_write_text},
     {"resource_uri", "'/api/v1/builds/' || b.id || '/'", vr_write_text},
-    {"os_image", "NULL", vr_write_text},
+    {"os_image", "im.name", vr_write_text},
     {"app_name", "a.name", vr_write_text},
     {"commit", "b.commit_id", vr_write_text},
     {"file_sha256", "b.file_sha256", vr_write_text},
@@ -41,12 +41,13 @@ static const struct vr_shape_field build_fields[] = {
 
 static const struct vr_shape_filter build_filters[] = {
     {"id", VR_FILTER_INT, "b.id"},
-    {"app", VR_FILTER_INT, "b.app_id"},
+    {"app", VR_FILTER_ID, "b.app_id"},
     {"app__id", VR_FILTER_INT, "b.app_id"},
     {"app__name", VR_FILTER_TEXT, "a.name"},
-    {"app__buildpack", VR_FILTER_INT, "a.buildpack_id"},
+    VR_FILTERS_OF_APP("app"),
     {"tag", VR_FILTER_TEXT, "b.tag"},
     {"status", VR_FILTER_TEXT, "b.status"},
+    {"os_image", VR_FILTER_TEXT, "im.name"},
     {"hash", VR_FILTER_TEXT, "b.hash"},
     {"commit", VR_FILTER_TEXT, "b.commit_id"},
     {"start_time", VR_FILTER_TIME, "b.start_us"},
@@ -55,7 +56,7 @@ static const struct vr_shape_filter build_filters[] = {
 
 const struct vr_shape vr_shape_builds = {
     .from = "builds b JOIN apps a ON a.id = b.app_id LEFT JOIN jobs j ON j.id = b.job_id"
-            " LEFT JOIN hosts h ON h.id = j.host_id",
+            " LEFT JOIN hosts h ON h.id = j.host_id LEFT JOIN images im ON im.id = b.image_id",
     .id = "b.id",
     .app = "b.app_id",
     .order = "b.id DESC",
@@ -79,17 +80,21 @@ static const struct vr_shape_field release_fields[] = {
     {"app_name", "a.name", vr_write_text},
     {"version", "b.tag", vr_write_text},
     {"created_utc", "r.created_us", vr_write_utc},
+    {"pinned", "r.pinned", vr_write_bool},
 };
 
 static const struct vr_shape_filter release_filters[] = {
     {"id", VR_FILTER_INT, "r.id"},
     {"hash", VR_FILTER_TEXT, "r.hash"},
-    {"build", VR_FILTER_INT, "r.build_id"},
+    {"pinned", VR_FILTER_BOOL, "r.pinned"},
+    {"build", VR_FILTER_ID, "r.build_id"},
     {"build__id", VR_FILTER_INT, "r.build_id"},
     {"build__tag", VR_FILTER_TEXT, "b.tag"},
-    {"build__app", VR_FILTER_INT, "b.app_id"},
+    {"build__status", VR_FILTER_TEXT, "b.status"},
+    {"build__app", VR_FILTER_ID, "b.app_id"},
     {"build__app__id", VR_FILTER_INT, "b.app_id"},
     {"build__app__name", VR_FILTER_TEXT, "a.name"},
+    VR_FILTERS_OF_APP("build__app"),
 };
 
 const struct vr_shape vr_shape_releases = {
@@ -125,7 +130,7 @@ static const struct vr_shape_filter event_filters[] = {
     {"message", VR_FILTER_TEXT, "e.message"},
     {"tags", VR_FILTER_TEXT, "e.tags_json"},
     {"rollout", VR_FILTER_TEXT, "e.rollout_id"},
-    {"swarm", VR_FILTER_INT, "e.swarm_id"},
+    {"swarm", VR_FILTER_ID, "e.swarm_id"},
     {"proc_id", VR_FILTER_INT, "e.proc_id"},
     {"host", VR_FILTER_TEXT, "h.name"},
 };
@@ -139,35 +144,12 @@ const struct vr_shape vr_shape_events = {
 
 /* --- logs --- */
 
-/* Columns: id, username, first_name, last_name, last_login_us, joined_us. */
-static void write_user(struct vr_buf *out, struct vr_db_rows *rows, int column, struct vr_wall now)
-{
-    int64_t id = vr_db_i64(rows, column);
-
-    if (!id) {
-        vr_buf_add(out, "null");
-        return;
-    }
-    vr_buf_addf(out, "{\"id\":%" PRId64 ",\"username\":", id);
-    vr_write_text(out, rows, column + 1, now);
-    vr_buf_add(out, ",\"first_name\":");
-    vr_write_text(out, rows, column + 2, now);
-    vr_buf_add(out, ",\"last_name\":");
-    vr_write_text(out, rows, column + 3, now);
-    vr_buf_add(out, ",\"last_login\":");
-    vr_write_naive(out, rows, column + 4, now);
-    vr_buf_add(out, ",\"date_joined\":");
-    vr_write_naive(out, rows, column + 5, now);
-    vr_buf_addf(out, ",\"profile\":null,\"resource_uri\":\"/api/v1/user/%" PRId64 "/\"}", id);
-}
-
 static const struct vr_shape_field log_fields[] = {
     {"id", "g.id", vr_write_int},
     {"type", "g.type", vr_write_text},
     {"time", "g.time_us", vr_write_naive},
     {"message", "g.message", vr_write_text},
-    {"user", "u.id, u.username, u.first_name, u.last_name, u.last_login_us, u.joined_us",
-     write_user, .columns = 6},
+    {"user", .children = &vr_shape_log_users, .single = true, .link = "g.id"},
     {"resource_uri", "'/api/v1/logs/' || g.id || '/'", vr_write_text},
     {"time_utc", "g.time_us", vr_write_utc},
     {"remote", "g.remote", vr_write_text},
@@ -186,7 +168,8 @@ static const struct vr_shape_filter log_filters[] = {
     {"type", VR_FILTER_TEXT, "g.type"},
     {"time", VR_FILTER_TIME, "g.time_us"},
     {"message", VR_FILTER_TEXT, "g.message"},
-    {"user", VR_FILTER_INT, "g.user_id"},
+    {"user", VR_FILTER_ID, "g.user_id"},
+    {"user__id", VR_FILTER_INT, "g.user_id"},
     {"user__username", VR_FILTER_TEXT, "u.username"},
     {"username", VR_FILTER_TEXT, "g.username"},
     {"via", VR_FILTER_TEXT, "g.via"},

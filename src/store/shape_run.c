@@ -139,7 +139,7 @@ static const struct vr_shape_filter proc_filters[] = {
     {"hash", VR_FILTER_TEXT, "r.hash"},
     {"host", VR_FILTER_TEXT, "h.name"},
     {"port", VR_FILTER_INT, "p.port"},
-    {"swarm", VR_FILTER_INT, "p.swarm_id"},
+    {"swarm", VR_FILTER_ID, "p.swarm_id"},
     {"rollout", VR_FILTER_TEXT, "p.rollout_id"},
     {"desired", VR_FILTER_TEXT, "p.desired"},
     {"actual", VR_FILTER_TEXT, "p.actual"},
@@ -183,7 +183,7 @@ static const struct vr_shape_field host_fields[] = {
 static const struct vr_shape_filter host_filters[] = {
     {"id", VR_FILTER_INT, "h.id"},           {"name", VR_FILTER_TEXT, "h.name"},
     {"active", VR_FILTER_BOOL, "h.active"},  {"state", VR_FILTER_TEXT, "h.state"},
-    {"squad", VR_FILTER_INT, "h.squad_id"},  {"squad__name", VR_FILTER_TEXT, "q.name"},
+    {"squad", VR_FILTER_ID, "h.squad_id"},   {"squad__name", VR_FILTER_TEXT, "q.name"},
     {"address", VR_FILTER_TEXT, "h.address"}};
 
 const struct vr_shape vr_shape_hosts = {
@@ -238,7 +238,7 @@ static const struct vr_shape_filter pool_filters[] = {
     {"id", VR_FILTER_INT, "l.id"},
     {"name", VR_FILTER_TEXT, "l.name"},
     {"balancer", VR_FILTER_TEXT, "b.name"},
-    {"swarm", VR_FILTER_INT, "l.swarm_id"},
+    {"swarm", VR_FILTER_ID, "l.swarm_id"},
 };
 
 const struct vr_shape vr_shape_pools = {
@@ -366,12 +366,19 @@ static const struct vr_shape_field rollout_fields[] = {
     {"started", "k.started_us", vr_write_utc},
     {"ended", "k.ended_us", vr_write_utc},
     {"resource_uri", "'/api/v1/rollouts/' || k.id || '/'", vr_write_text},
+    {"group", "k.group_id", vr_write_text},
+    {"retry_of", "k.retry_of", vr_write_text},
+    {"retried_by",
+     "(SELECT y.id FROM rollouts y WHERE y.retry_of = k.id ORDER BY y.seq DESC LIMIT 1)",
+     vr_write_text},
 };
 
 static const struct vr_shape_filter rollout_filters[] = {
     {"id", VR_FILTER_TEXT, "k.id"},
-    {"swarm", VR_FILTER_INT, "k.swarm_id"},
+    {"swarm", VR_FILTER_ID, "k.swarm_id"},
     {"swarm__id", VR_FILTER_INT, "k.swarm_id"},
+    {"group", VR_FILTER_TEXT, "k.group_id"},
+    {"retry_of", VR_FILTER_TEXT, "k.retry_of"},
     {"swarm__app__name", VR_FILTER_TEXT, "a.name"},
     {"app_name", VR_FILTER_TEXT, "a.name"},
     {"config_name", VR_FILTER_TEXT, "k.config_name"},
@@ -382,8 +389,8 @@ static const struct vr_shape_filter rollout_filters[] = {
     {"result", VR_FILTER_TEXT, "k.result"},
     {"step", VR_FILTER_TEXT, "k.step"},
     {"tag", VR_FILTER_TEXT, "k.tag"},
-    {"build", VR_FILTER_INT, "k.build_id"},
-    {"release", VR_FILTER_INT, "k.release_id"},
+    {"build", VR_FILTER_ID, "k.build_id"},
+    {"release", VR_FILTER_ID, "k.release_id"},
     {"created", VR_FILTER_TIME, "k.created_us"},
     {"ended", VR_FILTER_TIME, "k.ended_us"},
 };

@@ -15,8 +15,8 @@ static const struct vr_shape_field app_fields[] = {
     {"repo_url", "a.repo_url", vr_write_text},
     {"repo_type", "a.repo_type", vr_write_text},
     {"buildpack", "'/api/v1/buildpacks/' || a.buildpack_id || '/'", vr_write_text},
-    {"stack", "NULL", vr_write_text},
-    {"resolved_url", "a.repo_url", vr_write_text},
+    {"stack", "'/api/v1/stacks/' || st.name || '/'", vr_write_text},
+    {"resolved_url", VR_SQL_RESOLVED_URL("a"), vr_write_text},
     {"resource_uri", "'/api/v1/apps/' || a.name || '/'", vr_write_text},
     {"row_version", "a.row_version", vr_write_int},
 };
@@ -25,19 +25,35 @@ static const struct vr_shape_filter app_filters[] = {
     {"id", VR_FILTER_INT, "a.id"},
     {"name", VR_FILTER_TEXT, "a.name"},
     {"repo_url", VR_FILTER_TEXT, "a.repo_url"},
-    {"buildpack", VR_FILTER_INT, "a.buildpack_id"},
+    {"repo_type", VR_FILTER_TEXT, "a.repo_type"},
+    {"buildpack", VR_FILTER_ID, "a.buildpack_id"},
+    {"buildpack__id", VR_FILTER_INT, "a.buildpack_id"},
     {"buildpack__repo_url", VR_FILTER_TEXT, "bp.repo_url"},
     {"buildpack__repo_type", VR_FILTER_TEXT, "bp.repo_type"},
+    {"stack", VR_FILTER_ID, "a.stack_id"},
+    {"stack__id", VR_FILTER_INT, "a.stack_id"},
+    {"stack__name", VR_FILTER_TEXT, "st.name"},
 };
 
+#define APP_JOINS                                                                                  \
+    " LEFT JOIN buildpacks bp ON bp.id = a.buildpack_id LEFT JOIN stacks st ON st.id = a.stack_id"
+
 const struct vr_shape vr_shape_apps = {
-    .from = "apps a LEFT JOIN buildpacks bp ON bp.id = a.buildpack_id",
+    .from = "apps a" APP_JOINS,
     .id = "a.id",
     .key = "a.name",
     .key_is_text = true,
     .app = "a.id",
     .order = "a.name",
     TABLES(app_fields, app_filters),
+};
+
+const struct vr_shape vr_shape_dashboard_apps = {
+    .from = "dashboard_apps x JOIN apps a ON a.id = x.app_id" APP_JOINS,
+    .id = "a.id",
+    .order = "a.name",
+    .fields = app_fields,
+    .field_count = VR_COUNT(app_fields),
 };
 
 /* --- buildpacks --- */
@@ -148,7 +164,7 @@ static const struct vr_shape_field squad_fields[] = {
 static const struct vr_shape_filter squad_filters[] = {
     {"id", VR_FILTER_INT, "q.id"},
     {"name", VR_FILTER_TEXT, "q.name"},
-    {"hosts", VR_FILTER_INT, "fh.id", HOSTS_OF_SQUAD, ")"},
+    {"hosts", VR_FILTER_ID, "fh.id", HOSTS_OF_SQUAD, ")"},
     {"hosts__name", VR_FILTER_TEXT, "fh.name", HOSTS_OF_SQUAD, ")"},
     {"hosts__active", VR_FILTER_BOOL, "fh.active", HOSTS_OF_SQUAD, ")"},
 };
@@ -289,10 +305,11 @@ static const struct vr_shape_field swarm_fields[] = {
 
 static const struct vr_shape_filter swarm_filters[] = {
     {"id", VR_FILTER_INT, "s.id"},
-    {"app", VR_FILTER_INT, "s.app_id"},
+    {"app", VR_FILTER_ID, "s.app_id"},
     {"app__id", VR_FILTER_INT, "s.app_id"},
     {"app__name", VR_FILTER_TEXT, "a.name"},
-    {"squad", VR_FILTER_INT, "s.squad_id"},
+    VR_FILTERS_OF_APP("app"),
+    {"squad", VR_FILTER_ID, "s.squad_id"},
     {"squad__id", VR_FILTER_INT, "s.squad_id"},
     {"squad__name", VR_FILTER_TEXT, "q.name"},
     {"squad__hosts__name", VR_FILTER_TEXT, "fh.name", HOSTS_OF_SWARM, ")"},
@@ -302,7 +319,9 @@ static const struct vr_shape_filter swarm_filters[] = {
     {"pool", VR_FILTER_TEXT, "s.pool"},
     {"balancer", VR_FILTER_TEXT, "b.name"},
     {"version", VR_FILTER_TEXT, "s.tag"},
-    {"config_ingredients", VR_FILTER_INT, "fi.id", INGREDIENTS_OF_SWARM, ")"},
+    {"release", VR_FILTER_ID, "cr.release_id"},
+    {"running_version", VR_FILTER_TEXT, "cr.tag"},
+    {"config_ingredients", VR_FILTER_ID, "fi.id", INGREDIENTS_OF_SWARM, ")"},
     {"config_ingredients__id", VR_FILTER_INT, "fi.id", INGREDIENTS_OF_SWARM, ")"},
     {"config_ingredients__name", VR_FILTER_TEXT, "fi.name", INGREDIENTS_OF_SWARM, ")"},
 };
@@ -340,14 +359,16 @@ static const struct vr_shape_field user_fields[] = {
     {"last_name", "u.last_name", vr_write_text, .is_private = true},
     {"last_login", "u.last_login_us", vr_write_naive, .is_private = true},
     {"date_joined", "u.joined_us", vr_write_naive, .is_private = true},
-    {"profile", "NULL", vr_write_text, .is_private = true},
+    {"profile", .children = &vr_shape_profiles, .single = true, .link = "f.user_id",
+     .is_private = true},
     {"resource_uri", "'/api/v1/user/' || u.id || '/'", vr_write_text},
-    {"email", "u.email", vr_write_text, .is_private = true},
-    {"role", "u.role", vr_write_text},
-    {"grants", .children = &grant_shape, .link = "g.user_id", .is_private = true},
-    {"is_active", "u.is_active", vr_write_bool},
-    {"must_change_password", "u.must_change_password", vr_write_bool, .is_private = true},
-    {"row_version", "u.row_version", vr_write_int},
+    {"email", "u.email", vr_write_text, .detail = true, .is_private = true},
+    {"role", "u.role", vr_write_text, .detail = true},
+    {"grants", .children = &grant_shape, .link = "g.user_id", .detail = true, .is_private = true},
+    {"is_active", "u.is_active", vr_write_bool, .detail = true},
+    {"must_change_password", "u.must_change_password", vr_write_bool, .detail = true,
+     .is_private = true},
+    {"row_version", "u.row_version", vr_write_int, .detail = true},
 };
 
 static const struct vr_shape_filter user_filters[] = {
@@ -363,6 +384,15 @@ const struct vr_shape vr_shape_users = {
     .owner = "u.id",
     .order = "u.id",
     TABLES(user_fields, user_filters),
+};
+
+const struct vr_shape vr_shape_log_users = {
+    .from = "log_entries g JOIN users u ON u.id = g.user_id",
+    .id = "u.id",
+    .owner = "u.id",
+    .order = "u.id",
+    .fields = user_fields,
+    .field_count = VR_COUNT(user_fields),
 };
 
 static const struct vr_shape_field token_fields[] = {

@@ -4,17 +4,46 @@
 #include "server/api/noun_history.h"
 #include "store/buildpack.h"
 
+#include <string.h>
+
 #define ORDER_MAX 1000000
 
 /* ------------------------------------------------------------------ apps */
 
+/* Blanks around it are tolerated; an alias of the configuration stands for a URL. */
+static int read_repo_url(struct vr_write *w, void *row, const json_t *value, struct vr_err *err)
+{
+    struct vr_app_row *app = row;
+    const char *text = json_string_value(value);
+    vr_auto_free char *url = NULL;
+    vr_auto_free char *resolved = NULL;
+    size_t n;
+    int r;
+
+    if (!text)
+        return vr_fail(err, VR_INVALID, "field 'repo_url' is not a text");
+    text += strspn(text, " \t\r\n");
+    for (n = strlen(text); n && strchr(" \t\r\n", text[n - 1]);)
+        n--;
+    url = vr_strndup(text, n);
+    if (n > vr_name_max(VR_NAME_REPO_URL))
+        return vr_name_check(VR_NAME_REPO_URL, url, err);
+    r = vr_store_app_resolve_url(w->tx, url, &resolved, err);
+    if (r == 0)
+        r = vr_name_check(VR_NAME_REPO_URL, resolved, err);
+    if (r == 0)
+        vr_noun_set(&app->repo_url, url);
+    return r;
+}
+
 static const struct vr_noun_field app_fields[] = {
     {"name", VR_NOUN_NAME, offsetof(struct vr_app_row, name), true, VR_NAME_APP},
-    {"repo_url", VR_NOUN_NAME, offsetof(struct vr_app_row, repo_url), true, VR_NAME_REPO_URL},
+    {"repo_url", VR_NOUN_OWN, offsetof(struct vr_app_row, repo_url), true, .read = read_repo_url},
     {"repo_type", VR_NOUN_DEFAULT, offsetof(struct vr_app_row, repo_type), false, VR_NAME_REPO_TYPE,
      "git"},
     {"buildpack", VR_NOUN_REF_NULL, offsetof(struct vr_app_row, buildpack_id),
      .resource = VR_RES_BUILDPACKS},
+    {"stack", VR_NOUN_REF_NULL, offsetof(struct vr_app_row, stack_id), .resource = VR_RES_STACKS},
 };
 
 VR_NOUN_STORE(app)
@@ -65,6 +94,7 @@ static const struct vr_noun app_noun = {
 VR_NOUN_HANDLER(app, create)
 VR_NOUN_HANDLER(app, replace)
 VR_NOUN_HANDLER(app, patch)
+VR_NOUN_HANDLER(app, patch_list)
 VR_NOUN_HANDLER(app, delete)
 VR_NOUN_HISTORY(app)
 
@@ -134,6 +164,7 @@ static const struct vr_noun buildpack_noun = {
 VR_NOUN_HANDLER(buildpack, create)
 VR_NOUN_HANDLER(buildpack, replace)
 VR_NOUN_HANDLER(buildpack, patch)
+VR_NOUN_HANDLER(buildpack, patch_list)
 VR_NOUN_HANDLER(buildpack, delete)
 VR_NOUN_HISTORY(buildpack)
 
@@ -141,10 +172,12 @@ const struct vr_route vr_routes_app[] = {
     {"POST", "apps", VR_ROLE_DEPLOYER, app_create},
     {"PUT", "apps/*", VR_ROLE_DEPLOYER, app_replace, VR_SCOPE_APP},
     {"PATCH", "apps/*", VR_ROLE_DEPLOYER, app_patch, VR_SCOPE_APP},
+    {"PATCH", "apps", VR_ROLE_DEPLOYER, app_patch_list, VR_SCOPE_APP},
     {"DELETE", "apps/*", VR_ROLE_DEPLOYER, app_delete, VR_SCOPE_APP},
     {"POST", "buildpacks", VR_ROLE_ADMIN, buildpack_create},
     {"PUT", "buildpacks/*", VR_ROLE_ADMIN, buildpack_replace},
     {"PATCH", "buildpacks/*", VR_ROLE_ADMIN, buildpack_patch},
+    {"PATCH", "buildpacks", VR_ROLE_ADMIN, buildpack_patch_list},
     {"DELETE", "buildpacks/*", VR_ROLE_ADMIN, buildpack_delete},
     VR_NOUN_HISTORY_ROUTES(app, "apps", VR_ROLE_VIEWER, VR_ROLE_DEPLOYER, VR_SCOPE_APP),
     VR_NOUN_HISTORY_ROUTES(buildpack, "buildpacks", VR_ROLE_VIEWER, VR_ROLE_ADMIN,

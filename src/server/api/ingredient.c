@@ -103,6 +103,7 @@ static const struct vr_noun ingredient_noun = {
 VR_NOUN_HANDLER(ingredient, create)
 VR_NOUN_HANDLER(ingredient, replace)
 VR_NOUN_HANDLER(ingredient, patch)
+VR_NOUN_HANDLER(ingredient, patch_list)
 VR_NOUN_HANDLER(ingredient, delete)
 VR_NOUN_HISTORY(ingredient)
 
@@ -110,6 +111,7 @@ const struct vr_route vr_routes_ingredient[] = {
     {"POST", "ingredients", VR_ROLE_DEPLOYER, ingredient_create},
     {"PUT", "ingredients/*", VR_ROLE_DEPLOYER, ingredient_replace},
     {"PATCH", "ingredients/*", VR_ROLE_DEPLOYER, ingredient_patch},
+    {"PATCH", "ingredients", VR_ROLE_DEPLOYER, ingredient_patch_list},
     {"DELETE", "ingredients/*", VR_ROLE_DEPLOYER, ingredient_delete},
     VR_NOUN_HISTORY_ROUTES(ingredient, "ingredients", VR_ROLE_VIEWER, VR_ROLE_DEPLOYER,
                            VR_SCOPE_PLATFORM),

@@ -321,38 +321,40 @@ int vr_noun_change_in(struct vr_write *w, const struct vr_noun *noun, void *row,
 /* What a change of vr_write_run() needs besides the call: which noun and what to do with it. */
 struct noun_write {
     const struct vr_noun *noun;
-    enum { CREATE, REPLACE, PATCH, DELETE } verb;
+    enum vr_noun_verb verb;
 };
 
-static int replace(struct vr_write *w, const struct vr_noun *noun, void *row, struct vr_err *err)
+static int replace(struct vr_write *w, const struct vr_noun *noun, void *row, const char *key,
+                   const json_t *body, struct vr_err *err)
 {
-    const char *key = w->call->args[0];
     vr_auto_json json_t *named = NULL;
     int r = noun->find(w->tx, key, row, err);
 
     if (r == 0)
-        return vr_noun_change_in(w, noun, row, w->call->body, 204, err);
+        return vr_noun_change_in(w, noun, row, body, 204, err);
     if (r != -VR_NOT_FOUND || !noun->is_keyed_by_name)
         return r;
     if (vr_http_req_header(w->call->req, "if-match"))
         return r;
-    named = json_copy(w->call->body);
+    named = json_copy((json_t *)body);
     if (!json_object_get(named, "name"))
         vr_json_set(named, "name", vr_json_text(key, strlen(key)));
     return vr_noun_create_in(w, noun, row, named, err);
 }
 
-static int patch(struct vr_write *w, const struct vr_noun *noun, void *row, struct vr_err *err)
+static int patch(struct vr_write *w, const struct vr_noun *noun, void *row, const char *key,
+                 const json_t *body, struct vr_err *err)
 {
-    int r = noun->find(w->tx, w->call->args[0], row, err);
+    int r = noun->find(w->tx, key, row, err);
 
-    return r < 0 ? r : vr_noun_change_in(w, noun, row, w->call->body, 202, err);
+    return r < 0 ? r : vr_noun_change_in(w, noun, row, body, 202, err);
 }
 
-static int delete (struct vr_write *w, const struct vr_noun *noun, void *row, struct vr_err *err)
+static int delete (struct vr_write *w, const struct vr_noun *noun, void *row, const char *key,
+                   struct vr_err *err)
 {
     vr_auto_free char *before = NULL;
-    int r = noun->find(w->tx, w->call->args[0], row, err);
+    int r = noun->find(w->tx, key, row, err);
 
     if (r == 0)
         r = check_app(w, noun, row, err);
@@ -372,47 +374,53 @@ static int delete (struct vr_write *w, const struct vr_noun *noun, void *row, st
     return r < 0 ? r : vr_write_answer(w, 204, NULL, NULL);
 }
 
-static int run(struct vr_write *w, struct vr_err *err)
+int vr_noun_write(struct vr_write *w, const struct vr_noun *noun, enum vr_noun_verb verb,
+                  const char *key, const json_t *body, struct vr_err *err)
 {
-    const struct noun_write *what = w->arg;
-    const struct vr_noun *noun = what->noun;
     vr_auto_free void *row = vr_alloc(noun->row_bytes);
     int r = 0;
 
-    switch (what->verb) {
-    case CREATE:
-        r = vr_noun_create_in(w, noun, row, w->call->body, err);
+    switch (verb) {
+    case VR_NOUN_CREATE:
+        r = vr_noun_create_in(w, noun, row, body, err);
         break;
-    case REPLACE:
-        r = replace(w, noun, row, err);
+    case VR_NOUN_REPLACE:
+        r = replace(w, noun, row, key, body, err);
         break;
-    case PATCH:
-        r = patch(w, noun, row, err);
+    case VR_NOUN_PATCH:
+        r = patch(w, noun, row, key, body, err);
         break;
-    case DELETE:
-        r = delete (w, noun, row, err);
+    case VR_NOUN_DELETE:
+        r = delete (w, noun, row, key, err);
         break;
     }
     noun->fini(row);
     return r;
 }
 
+static int run(struct vr_write *w, struct vr_err *err)
+{
+    const struct noun_write *what = w->arg;
+
+    return vr_noun_write(w, what->noun, what->verb, w->call->args[0], w->call->body, err);
+}
+
 int vr_noun_create(struct vr_call *call, const struct vr_noun *noun, struct vr_err *err)
 {
-    return vr_write_run(call, run, &(struct noun_write){noun, CREATE}, err);
+    return vr_write_run(call, run, &(struct noun_write){noun, VR_NOUN_CREATE}, err);
 }
 
 int vr_noun_replace(struct vr_call *call, const struct vr_noun *noun, struct vr_err *err)
 {
-    return vr_write_run(call, run, &(struct noun_write){noun, REPLACE}, err);
+    return vr_write_run(call, run, &(struct noun_write){noun, VR_NOUN_REPLACE}, err);
 }
 
 int vr_noun_patch(struct vr_call *call, const struct vr_noun *noun, struct vr_err *err)
 {
-    return vr_write_run(call, run, &(struct noun_write){noun, PATCH}, err);
+    return vr_write_run(call, run, &(struct noun_write){noun, VR_NOUN_PATCH}, err);
 }
 
 int vr_noun_delete(struct vr_call *call, const struct vr_noun *noun, struct vr_err *err)
 {
-    return vr_write_run(call, run, &(struct noun_write){noun, DELETE}, err);
+    return vr_write_run(call, run, &(struct noun_write){noun, VR_NOUN_DELETE}, err);
 }

@@ -91,6 +91,26 @@ struct vr_noun {
     int (*leaving)(struct vr_write *w, const void *row, struct vr_err *err);
 };
 
+enum vr_noun_verb { VR_NOUN_CREATE, VR_NOUN_REPLACE, VR_NOUN_PATCH, VR_NOUN_DELETE };
+
+/**
+ * Do one of them in a transaction of vr_write_run(), and set its answer.
+ * @key   of the path; not looked at to create
+ * @body  not looked at to delete
+ */
+VR_MUST_USE
+int vr_noun_write(struct vr_write *w, const struct vr_noun *noun, enum vr_noun_verb verb,
+                  const char *key, const json_t *body, struct vr_err *err);
+
+#define VR_NOUN_LIST_MAX 500 /* objects, and deleted objects, of one vr_noun_patch_list() */
+
+/**
+ * Handler: `{"objects": […], "deleted_objects": [uri, …]}` changes those objects that have a
+ * resource_uri, creates the others, and deletes; all of it or nothing.
+ */
+VR_MUST_USE
+int vr_noun_patch_list(struct vr_call *call, const struct vr_noun *noun, struct vr_err *err);
+
 /* Handlers; the key is call->args[0]. Deleting wants `remove`, changing wants `update`. */
 VR_MUST_USE
 int vr_noun_create(struct vr_call *call, const struct vr_noun *noun, struct vr_err *err);

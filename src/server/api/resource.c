@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Reading: lists, details, sets and schemas of all resources, made by the store as text. */
+#include "server/api/resource.h"
 #include "server/api/noun_history.h"
 #include "server/api/page.h"
 #include "server/api/ref.h"
@@ -67,7 +68,7 @@ static void reply_list(struct vr_call *call, const char *tag, char *body)
     vr_http_answer(call->req, resp);
 }
 
-static int list(struct vr_call *call, struct vr_err *err)
+int vr_resource_list(struct vr_call *call, struct vr_err *err)
 {
     const struct vr_query *query = vr_http_req_query(call->req);
     vr_auto_view struct vr_view view;
@@ -250,7 +251,8 @@ static int list_resources(struct vr_call *call, struct vr_err *err)
 
 /* A name before `*`: the first row that fits is taken. */
 #define RESOURCE(name)                                                                             \
-    {"GET", name, VR_ROLE_VIEWER, list}, {"GET", name "/schema", VR_ROLE_VIEWER, schema},          \
+    {"GET", name, VR_ROLE_VIEWER, vr_resource_list},                                               \
+        {"GET", name "/schema", VR_ROLE_VIEWER, schema},                                           \
         {"GET", name "/set/*", VR_ROLE_VIEWER, set},                                               \
     {                                                                                              \
         "GET", name "/*", VR_ROLE_VIEWER, detail                                                   \
@@ -275,5 +277,11 @@ const struct vr_route vr_routes_resource[] = {
     RESOURCE("logs"),
     RESOURCE("user"),
     RESOURCE("tokens"),
+    RESOURCE("stacks"),
+    RESOURCE("images"),
+    RESOURCE("testruns"),
+    RESOURCE("testresults"),
+    RESOURCE("dashboard"),
+    RESOURCE("profile"),
     {NULL},
 };

@@ -14,12 +14,12 @@ static const struct {
     const char *list_methods;
     const char *detail_methods;
 } resources[VR_RES_COUNT] = {
-    [VR_RES_APPS] = {"id:i! name:s* repo_url:s repo_type:s buildpack:u? stack:u!? resolved_url:s! "
+    [VR_RES_APPS] = {"id:i! name:s* repo_url:s repo_type:s buildpack:u? stack:u? resolved_url:s! "
                      "resource_uri:s! row_version:i! changed:o!?",
-                     "get post", "get put patch delete"},
+                     "get post patch", "get put patch delete"},
     [VR_RES_BUILDPACKS] = {"id:i! repo_url:s* repo_type:s desc:s order:i resource_uri:s! "
                            "row_version:i! changed:o!?",
-                           "get post", "get put patch delete"},
+                           "get post patch", "get put patch delete"},
     [VR_RES_BUILDS] = {"id:i! app:u tag:s status:s! file:s!? file_md5:s!? compile_log:s!? "
                        "start_time:d!? end_time:d!? hash:s! env_yaml:s! buildpack_url:s! "
                        "buildpack_version:s! resource_uri:s! os_image:s!? app_name:s! commit:s! "
@@ -28,25 +28,25 @@ static const struct {
                        "get post", "get delete"},
     [VR_RES_RELEASES] = {"id:i! build:u! compiled_name:s! config_yaml:s! env_yaml:s! volumes:l!? "
                          "hash:s! run_as:s! mem_limit:s!? memsw_limit:s!? resource_uri:s! "
-                         "app_name:s! version:s! created_utc:d!",
-                         "get", "get"},
+                         "app_name:s! version:s! created_utc:d! pinned:b",
+                         "get", "get patch"},
     [VR_RES_INGREDIENTS] =
         {"id:i! name:s* config_yaml:s env_yaml:s secrets:o swarms:l! resource_uri:s! "
          "row_version:i! changed:o!?",
-         "get post", "get put patch delete"},
+         "get post patch", "get put patch delete"},
     [VR_RES_SQUADS] = {"id:i! name:s* hosts:l resource_uri:s! row_version:i! changed:o!?",
-                       "get post", "get put patch delete"},
+                       "get post patch", "get put patch delete"},
     [VR_RES_HOSTS] = {"id:i! name:s* active:b squad:u? procs:l! procs_uri:s! resource_uri:s! "
                       "address:s roles:l state:s! state_since:d!? last_seen:d!? session:i! "
                       "agent_version:s! boot_id:s! facts:o! usage:o! row_version:i! changed:o!?",
-                      "get post", "get put patch delete"},
+                      "get post patch", "get put patch delete"},
     [VR_RES_SWARMS] = {"id:i! resource_uri:s! app:u squad:u release:u? version:s config_name:s "
                        "proc_name:s run_as:s mem_limit:s? memsw_limit:s? pool:s? balancer:s? "
                        "size:i config_yaml:s env_yaml:s secrets:o volumes:l? config_ingredients:l "
                        "compiled_config:o! compiled_env:o! shortname:s! app_name:s! squad_name:s! "
                        "procs:l! procs_uri:s! policy:o paused:b current_rollout:s!? "
                        "running_version:s!? open_rollouts:l! row_version:i! changed:o!?",
-                       "get post", "get put patch delete"},
+                       "get post patch", "get put patch delete"},
     [VR_RES_PROCS] = {"app_name:s! config_name:s! description:s! exitstatus:i! group:s! hash:s! "
                       "host:s! id:s! jsname:s! logfile:s! name:s! now:d! pid:i! port:i! "
                       "proc_name:s! spawnerr:s! start_time:d!? state:i! statename:s! "
@@ -61,7 +61,8 @@ static const struct {
                          "past_return:b! tag:s! commit:s! build:u!? release:u!? hash:s!? "
                          "app_name:s! config_name:s! proc_name:s! size:i! squad:u! pool:s!? "
                          "policy:o! steps:l! procs:l! error:o!? leftovers:l! warnings:l! "
-                         "created:d! started:d!? ended:d!? resource_uri:s!",
+                         "created:d! started:d!? ended:d!? resource_uri:s! group:s!? "
+                         "retry_of:s!? retried_by:s!?",
                          "get", "get"},
     [VR_RES_COMMANDS] = {"id:i! kind:s! proc_id:i! proc:s! host:s! user:s!? state:s! force:b! "
                          "step:s! result:s! created:d! ended:d!? resource_uri:s!",
@@ -82,11 +83,30 @@ static const struct {
     [VR_RES_USERS] = {"id:i! username:s* first_name:s last_name:s last_login:d!? date_joined:d! "
                       "profile:o!? resource_uri:s! email:s role:s grants:l? is_active:b "
                       "must_change_password:b row_version:i! changed:o!?",
-                      "get post", "get put patch delete"},
+                      "get post patch", "get put patch delete"},
     [VR_RES_TOKENS] =
         {"id:i! name:s user:u! username:s! role:s app:u? created:d! expires:d? last_used:d!? "
          "resource_uri:s!",
          "get post", "get patch delete"},
+    [VR_RES_STACKS] = {"id:i! name:s* desc:s base_image_url:s? provisioning_script:s? "
+                       "resource_uri:s! images:l! active_image:s!? row_version:i!",
+                       "get post patch", "get put patch delete"},
+    [VR_RES_IMAGES] = {"id:i! name:s!* stack:u!? file:s!? file_md5:s!? base_image_url:s! "
+                       "base_image_name:s! provisioning_script_url:s! build_log:s!? active:b "
+                       "created:d! resource_uri:s! row_version:i!",
+                       "get", "get patch"},
+    [VR_RES_TESTRUNS] = {"id:i! start:d! end:d!? testresults:l! resource_uri:s! start_utc:d! "
+                         "end_utc:d!? pass_count:i! fail_count:i! notests_count:i!",
+                         "get", "get"},
+    [VR_RES_TESTRESULTS] = {"id:i! testrun:u! time:d! hostname:s! procname:s! passed:b! "
+                            "testcount:i! results:s! resource_uri:s! time_utc:d! proc_id:i!? "
+                            "state:s! tests:l!",
+                            "get", "get"},
+    [VR_RES_DASHBOARDS] = {"id:i! name:s slug:s* apps:l resource_uri:s! row_version:i!",
+                           "get post patch", "get put patch delete"},
+    [VR_RES_PROFILES] = {"id:i! default_dashboard:u? quick_dashboards:l resource_uri:s! "
+                         "row_version:i!",
+                         "get", "get put patch"},
 };
 
 static const char *type_name(char letter)
@@ -150,8 +170,9 @@ json_t *vr_schema_of(enum vr_resource resource)
         word += n + (word[n] == ' ');
     }
     add_field(fields, "can:l!", strlen("can:l!"));
-    return json_pack("{s:o, s:o, s:s, s:i, s:o}", "allowed_list_http_methods",
+    return json_pack("{s:o, s:o, s:s, s:i, s:o, s:o}", "allowed_list_http_methods",
                      words_of(resources[resource].list_methods), "allowed_detail_http_methods",
                      words_of(resources[resource].detail_methods), "default_format",
-                     "application/json", "default_limit", 100, "fields", fields);
+                     "application/json", "default_limit", 100, "fields", fields, "filtering",
+                     vr_resource_filtering(resource));
 }

@@ -72,6 +72,7 @@ static const struct vr_noun squad_noun = {
 VR_NOUN_HANDLER(squad, create)
 VR_NOUN_HANDLER(squad, replace)
 VR_NOUN_HANDLER(squad, patch)
+VR_NOUN_HANDLER(squad, patch_list)
 VR_NOUN_HANDLER(squad, delete)
 VR_NOUN_HISTORY(squad)
 
@@ -193,6 +194,7 @@ static const struct vr_noun host_noun = {
 VR_NOUN_HANDLER(host, create)
 VR_NOUN_HANDLER(host, replace)
 VR_NOUN_HANDLER(host, patch)
+VR_NOUN_HANDLER(host, patch_list)
 VR_NOUN_HANDLER(host, delete)
 VR_NOUN_HISTORY(host)
 
@@ -200,11 +202,13 @@ const struct vr_route vr_routes_squad[] = {
     {"POST", "squads", VR_ROLE_ADMIN, squad_create},
     {"PUT", "squads/*", VR_ROLE_ADMIN, squad_replace},
     {"PATCH", "squads/*", VR_ROLE_ADMIN, squad_patch},
+    {"PATCH", "squads", VR_ROLE_ADMIN, squad_patch_list},
     {"DELETE", "squads/*", VR_ROLE_ADMIN, squad_delete},
     {"POST", "squads/*/accept-loss", VR_ROLE_ADMIN, squad_accept_loss},
     {"POST", "hosts", VR_ROLE_ADMIN, host_create},
     {"PUT", "hosts/*", VR_ROLE_ADMIN, host_replace},
     {"PATCH", "hosts/*", VR_ROLE_ADMIN, host_patch},
+    {"PATCH", "hosts", VR_ROLE_ADMIN, host_patch_list},
     {"DELETE", "hosts/*", VR_ROLE_ADMIN, host_delete},
     VR_NOUN_HISTORY_ROUTES(squad, "squads", VR_ROLE_VIEWER, VR_ROLE_ADMIN, VR_SCOPE_PLATFORM),
     VR_NOUN_HISTORY_ROUTES(host, "hosts", VR_ROLE_VIEWER, VR_ROLE_ADMIN, VR_SCOPE_PLATFORM),

@@ -415,6 +415,11 @@ static int patch(struct vr_call *call, struct vr_err *err)
     return vr_noun_patch(call, &vr_swarm_noun, err);
 }
 
+static int patch_list(struct vr_call *call, struct vr_err *err)
+{
+    return vr_noun_patch_list(call, &vr_swarm_noun, err);
+}
+
 static int delete (struct vr_call *call, struct vr_err *err)
 {
     return vr_noun_delete(call, &vr_swarm_noun, err);
@@ -516,6 +521,7 @@ const struct vr_route vr_routes_swarm[] = {
     {"POST", "swarms", VR_ROLE_DEPLOYER, create, VR_SCOPE_APP},
     {"PUT", "swarms/*", VR_ROLE_DEPLOYER, replace, VR_SCOPE_APP},
     {"PATCH", "swarms/*", VR_ROLE_DEPLOYER, patch, VR_SCOPE_APP},
+    {"PATCH", "swarms", VR_ROLE_DEPLOYER, patch_list, VR_SCOPE_APP},
     {"DELETE", "swarms/*", VR_ROLE_DEPLOYER, delete, VR_SCOPE_APP},
     {"POST", "swarms/*/swarm", VR_ROLE_DEPLOYER, vr_swarm_dispatch, VR_SCOPE_APP},
     {"POST", "swarms/*/rollback", VR_ROLE_DEPLOYER, vr_swarm_rollback, VR_SCOPE_APP},

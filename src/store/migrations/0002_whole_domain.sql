@@ -34,6 +34,26 @@ CREATE INDEX images_by_stack ON images (stack_id, active);
 ALTER TABLE apps ADD COLUMN stack_id BIGINT REFERENCES stacks (id);
 ALTER TABLE builds ADD COLUMN image_id BIGINT REFERENCES images (id);
 
+-- --- repositories ---
+
+-- `alias://x/y` of an app's URL stands for `<url>x/y`: the server's configuration, copied at its start.
+CREATE TABLE schemes (
+    alias TEXT PRIMARY KEY,
+    url TEXT NOT NULL
+);
+
+-- --- rollouts that belong together ---
+
+ALTER TABLE rollouts ADD COLUMN group_id TEXT;  -- common to those of one action on many swarms
+ALTER TABLE rollouts ADD COLUMN retry_of TEXT;  -- the one whose inputs it took over
+CREATE INDEX rollouts_by_group ON rollouts (group_id) WHERE group_id IS NOT NULL;
+CREATE INDEX rollouts_by_retry ON rollouts (retry_of) WHERE retry_of IS NOT NULL;
+
+-- Of merged config and env, without a build's part: what a swarm has now, and what a rollout froze.
+-- They differ if what runs is outdated; '' is unknown.
+ALTER TABLE swarms ADD COLUMN config_sha256 TEXT NOT NULL DEFAULT '';
+ALTER TABLE rollouts ADD COLUMN config_sha256 TEXT NOT NULL DEFAULT '';
+
 -- --- test runs ---
 
 CREATE TABLE testruns (
