@@ -154,6 +154,16 @@ static const char *challenge(const struct vr_http_req *req)
     return "Basic realm=\"velociraptor\"";
 }
 
+void vr_reply_invalid(struct vr_http_req *req, const char *field, const struct vr_err *err)
+{
+    struct vr_http_resp *resp = vr_http_resp_new(400);
+    json_t *text = vr_json_text(err->msg, strlen(err->msg));
+    vr_auto_json json_t *body = json_pack("{s:O, s:{s:[o]}}", "error", text, "errors", field, text);
+
+    vr_http_resp_json(resp, body);
+    vr_http_answer(req, resp);
+}
+
 void vr_reply_refused(struct vr_http_req *req, int r, int64_t wait_s, const struct vr_err *err)
 {
     int status = vr_auth_status(r);
@@ -352,7 +362,9 @@ void vr_route_handle(struct vr_server *server, struct vr_http_req *req)
     if (r == 0)
         r = f->route->fn(&call, &err);
     json_decref(call.body);
-    if (r < 0)
+    if (r == -VR_INVALID && call.field)
+        vr_reply_invalid(req, call.field, &err);
+    else if (r < 0)
         vr_reply_error(req, r, &err);
 }
 

@@ -26,6 +26,9 @@ struct vr_call {
     enum vr_role role;   /* what the route needs */
     enum vr_scope scope; /* and what for */
     bool is_allowed;     /* vr_access_app() said yes; never before it was asked */
+    /* The field of the body that is being read, where vr_write_run() does not run yet: if the
+     * request fails as invalid, the answer names it. Borrowed, NULL for none. */
+    const char *field;
 };
 
 /**
@@ -78,6 +81,8 @@ void vr_route_print(FILE *out);
 /** The status of an error: the one table. */
 int vr_reply_status(enum vr_code code);
 void vr_reply_error(struct vr_http_req *req, int r, const struct vr_err *err);
+/** 400 `{"error": …, "errors": {field: […]}}`. */
+void vr_reply_invalid(struct vr_http_req *req, const char *field, const struct vr_err *err);
 /** What vr_auth_user() returned: 401 with what to log in by, or 429 with the seconds to wait. */
 void vr_reply_refused(struct vr_http_req *req, int r, int64_t wait_s, const struct vr_err *err);
 /** 200 with JSON text; taken, release with free(). */

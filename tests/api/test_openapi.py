@@ -321,6 +321,8 @@ SPECIAL = {
     ("readFile", 416): lambda w, o: Target({"file": slug_of(w)}, headers={"Range": "bytes=99999-"}),
     ("readFile", 304): lambda w, o: Target({"file": slug_of(w)}, headers={"If-None-Match": '"%s"' % w.api.get(w.build)["file_md5"]}),
     ("readFile", 200): lambda w, o: Target({"file": slug_of(w)}),
+    ("startTestRun", 201): lambda w, o: w.await_testruns() or Target({}, {}),
+    ("startTestRun", 409): lambda w, o: w.await_testruns() or w.api.must("POST", "/api/v1/testruns/") and Target({}, {}),
     ("startTestRun", 400): lambda w, o: Target({}, {"swarm": "/api/v1/swarms/999999/"}),
     ("changeToken", 403): lambda w, o: Target({"id": key_of(w.token)}, {"name": "x"}, client=capped(w)),
     ("logIn", 401): lambda w, o: Target({}, {"username": "nobody", "password": PASSWORD}),

@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: MIT
 """A server alone, with a host that only pretends: everything the API shows can be made in it within a second."""
+import contextlib
 import itertools
 import json
 import os
 import shutil
 import signal
+import sqlite3
 import subprocess
 import sys
 import tempfile
@@ -136,6 +138,11 @@ class World:
         """Wait until nothing happens any more: no command waits, no rollout is under way."""
         wait_for("commands have ended", lambda: not self.api.get("/api/v1/commands/?state__in=waiting,active")["objects"], 30)
         wait_for("rollouts have ended", lambda: not self.api.get("/api/v1/rollouts/?state__in=queued,active")["objects"], 30)
+
+    def await_testruns(self):
+        """Wait until none is under way."""
+        with contextlib.closing(sqlite3.connect(f"file:{self.server.database}?mode=ro", uri=True)) as db:
+            wait_for("test runs have ended", lambda: not db.execute("SELECT 1 FROM testruns WHERE end_us IS NULL").fetchall(), 30)
 
     # ---------------------------------------------------------------- fresh objects, to be changed or deleted
 

@@ -169,6 +169,7 @@ static int check_old(struct vr_call *call, struct vr_err *err)
         return call->who.role == VR_ROLE_ADMIN
                    ? 0
                    : vr_fail(err, VR_DENIED, "only an admin changes passwords of others");
+    call->field = "old";
     r = vr_json_get_str(call->body, "old", &old, err);
     if (r < 0)
         return r;
@@ -189,14 +190,18 @@ static int change_password(struct vr_call *call, struct vr_err *err)
     const char *new;
     int r = check_old(call, err);
 
-    if (r == 0)
-        r = vr_json_get_str(call->body, "new", &new, err);
-    if (r == 0)
-        r = vr_password_hash(new, &hash, err);
-    if (r == 0)
-        r = vr_write_run(call, set_password, hash, err);
     if (r != 0)
         return r < 0 ? r : 0;
+    call->field = "new";
+    r = vr_json_get_str(call->body, "new", &new, err);
+    if (r == 0)
+        r = vr_password_hash(new, &hash, err);
+    if (r < 0)
+        return r;
+    call->field = NULL;
+    r = vr_write_run(call, set_password, hash, err);
+    if (r < 0)
+        return r;
     vr_auth_forget(call->server->auth);
     if (call->who.role == VR_ROLE_ADMIN)
         vr_ignore(unlink(initial), "it is there only until the first change");

@@ -59,12 +59,17 @@ static int log_in(struct vr_call *call, struct vr_err *err)
     vr_auto_json json_t *account = NULL;
     const char *username, *password;
     int64_t wait_s = 1;
-    int r = vr_json_get_str(call->body, "username", &username, err);
+    int r;
 
-    if (r == 0)
-        r = vr_json_get_str(call->body, "password", &password, err);
+    call->field = "username";
+    r = vr_json_get_str(call->body, "username", &username, err);
     if (r < 0)
         return r;
+    call->field = "password";
+    r = vr_json_get_str(call->body, "password", &password, err);
+    if (r < 0)
+        return r;
+    call->field = NULL;
     r = begin(call, username, password, &keys, &wait_s, err);
     if (r == -VR_DENIED || r == -VR_LIMIT) {
         vr_reply_refused(call->req, r, wait_s, err);

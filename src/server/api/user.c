@@ -277,12 +277,15 @@ static int hash_password(struct vr_call *call, struct vr_err *err)
 
     if (!value || json_is_null(value))
         return 0;
+    call->field = "password";
     if (!json_is_string(value))
         return vr_fail(err, VR_INVALID, "field 'password' is not a text");
     r = vr_password_hash(json_string_value(value), &hash, err);
-    if (r == 0)
-        vr_json_set(call->body, "password", json_string(hash));
-    return r;
+    if (r < 0)
+        return r;
+    call->field = NULL;
+    vr_json_set(call->body, "password", json_string(hash));
+    return 0;
 }
 
 static int change_user(struct vr_call *call,

@@ -115,15 +115,6 @@ static void send_answer(struct vr_write *w)
     vr_http_answer(w->call->req, resp);
 }
 
-/* {"error": …, "errors": {field: […]}} */
-static void answer_invalid(struct vr_write *w, const struct vr_err *err)
-{
-    json_t *text = vr_json_text(err->msg, strlen(err->msg));
-
-    vr_reply_json(w->call, 400,
-                  json_pack("{s:O, s:{s:[o]}}", "error", text, "errors", w->field, text));
-}
-
 /* {"row_version", "changed_by", "changed_at"}: what a client shows beside its own. */
 static json_t *current_of(struct vr_write *w, enum vr_resource resource, int64_t id,
                           int64_t row_version)
@@ -218,7 +209,7 @@ int vr_write_run(struct vr_call *call, vr_write_fn *fn, const void *arg, struct 
             r = finish(&w, err);
     }
     if ((r == -VR_INVALID || r == -VR_PARSE || r == -VR_LIMIT) && w.field) {
-        answer_invalid(&w, err);
+        vr_reply_invalid(call->req, w.field, err);
         r = 0;
     }
     vr_tx_free(w.tx);
