@@ -414,7 +414,7 @@ def test_list_fields_can_be_chosen_and_ordered_by(world, operation):
         answer = world.api.call("GET", f"{operation.url()}?order_by=-{field}&limit=2&fields={field}")
         assert answer.status in (200, 400), answer
         if answer.status == 400:
-            assert answer.json["error"] == f"The '{field}' field does not allow ordering."
+            assert f"'{field}' field" in answer.json["error"] and "ordering" in answer.json["error"], answer
 
 
 def test_set_and_schema_of_every_resource(world):
