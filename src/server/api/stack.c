@@ -103,7 +103,7 @@ static int set_script(struct vr_write *w, struct vr_err *err)
 
     if (r < 0)
         return r;
-    if (vr_write_is_outdated(w, stack.row_version))
+    if (vr_write_is_outdated(w, VR_RES_STACKS, stack.id, stack.row_version))
         return 0;
     r = vr_store_stack_find_script(w->tx, upload->name, &owner, err);
     if (r < 0 && r != -VR_NOT_FOUND)
