@@ -66,7 +66,9 @@ int vr_history_show(struct vr_cli *cli, const struct vr_cli_noun *noun, const ch
         return r;
     if (!vr_out_is_data(&cli->out)) {
         json_array_foreach (list, i, version) {
-            vr_auto_free char *fields = changed_fields(version);
+            /* A first version changed everything, which says nothing. */
+            bool first = vr_streq(json_string_value(json_object_get(version, "action")), "create");
+            vr_auto_free char *fields = first ? vr_strdup("") : changed_fields(version);
 
             vr_json_set(version, "changed", json_string(fields));
         }

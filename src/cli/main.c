@@ -16,6 +16,7 @@ static const struct vr_command *const families[] = {
     vr_build_commands,
     vr_testrun_commands,
     /* look */
+    vr_overview_commands,
     vr_proc_commands,
     vr_log_commands,
     vr_find_commands,

@@ -218,7 +218,7 @@ static const struct vr_command proc_verbs[] = {
 
 const struct vr_command vr_proc_commands[] = {
     {.name = "ps",
-     .group = "look",
+
      .args = "[FILTER]",
      .summary = "List procs: where they run and how they are",
      VR_COMMAND_OPTS(ps_opts, struct values),

@@ -233,6 +233,48 @@ def test_secrets_are_set_and_never_shown(platform, name):
     cli("ingredient", "rm", name, "--yes")
 
 
+def test_versions_are_shown_compared_and_restored(platform, name, tmp_path):
+    cli = platform.cli
+    config = tmp_path / "config"
+    config.write_text("colour: red\n")
+    cli("ingredient", "add", name, "--config", str(config))
+    config.write_text("colour: blue\n")
+    cli("ingredient", "set", name, "--config", str(config))
+    newest, first = cli("history", "ingredient", name, "-q").split()
+    assert re.search(rf"^{newest} .* admin +update +config_yaml", cli("ingredient", "history", name), re.M)
+    assert "- colour: red" in cli("history", "diff", "ingredient", name, newest)
+    assert "+ colour: red" in cli("history", "diff", "ingredient", name, first, "current")
+    assert "+ colour: red" in cli("restore", "ingredient", name, first, "--plan", "--exit-code", code=10)
+    assert "blue" in cli("ingredient", "show", name)
+    cli("restore", "ingredient", name, first)
+    assert "red" in cli("ingredient", "show", name)
+    cli("restore", "ingredient", name, "999999", code=4)
+    cli("history", "nonsense", name, code=2)
+    # A name that is a key leads to what was deleted, too.
+    platform.app(name)
+    cli("app", "rm", name, "--yes")
+    cli("restore", "app", name, cli("history", "app", name, "-q").split()[-1])
+    assert name in cli("app", "list", "-q").split()
+    run = cli.run("app", "set", name, "repo_type=hg", "--if-version", "99")
+    assert run.returncode == 3 and f"vr history app {name}" in run.stderr and "admin made version" in run.stderr
+    cli("app", "rm", name, "--yes")
+    cli("ingredient", "rm", name, "--yes")
+
+
+def test_an_overview_begins_with_trouble(platform, running):
+    cli = platform.cli
+    assert cli.run("overview").stdout.strip().endswith("rollouts going on")
+    assert "Nothing is wrong." in cli.run("overview").stderr
+    cli("swarm", f"{running}-test-web", "no_such_tag", "--wait", "-q", code=1)
+    cli("proc", "stop", cli("ps", running, "-q").strip(), "--wait")
+    lines = cli("overview").splitlines()
+    assert lines[0].split() == ["TROUBLE", "NAME", "STATE", "NEXT"]
+    assert any(re.match(rf"swarm +{running}-prod-web +0 of 1 procs run", line) for line in lines)
+    assert any(re.match(rf"rollout +{running}-test-web +no_such_tag failed: .* vr rollout show [0-9a-f]{{8}}", line)
+               for line in lines)
+    assert json.loads(cli("overview", "--json"))["counts"]["hosts_live"] == 1
+
+
 def test_the_log_is_filtered_followed_and_exported(platform, name):
     cli = platform.cli
     platform.app(name)
