@@ -26,6 +26,10 @@ static const struct {
     [VR_RES_SWARMS] = {"swarms", "config_name"},
     [VR_RES_BALANCERS] = {"balancers", "name"},
     [VR_RES_USERS] = {"users", "username"},
+    [VR_RES_STACKS] = {"stacks", "name"},
+    [VR_RES_IMAGES] = {"images", "name"},
+    [VR_RES_DASHBOARDS] = {"dashboards", "slug"},
+    [VR_RES_PROFILES] = {"profiles", "CAST(id AS TEXT)"},
 };
 
 static int find_home(enum vr_resource resource, struct vr_err *err)
@@ -185,6 +189,25 @@ int vr_store_version_hosts(struct vr_tx *tx, int64_t squad_id, json_t **out, str
 {
     return list_refs(tx, "SELECT id, name FROM hosts WHERE squad_id = $1 ORDER BY name", squad_id,
                      out, err);
+}
+
+int vr_store_version_dashboard_apps(struct vr_tx *tx, int64_t dashboard_id, json_t **out,
+                                    struct vr_err *err)
+{
+    return list_refs(tx,
+                     "SELECT a.id, a.name FROM dashboard_apps x JOIN apps a ON a.id = x.app_id"
+                     " WHERE x.dashboard_id = $1 ORDER BY a.name",
+                     dashboard_id, out, err);
+}
+
+int vr_store_version_quick_dashboards(struct vr_tx *tx, int64_t profile_id, json_t **out,
+                                      struct vr_err *err)
+{
+    return list_refs(tx,
+                     "SELECT d.id, d.slug FROM profile_dashboards x"
+                     " JOIN dashboards d ON d.id = x.dashboard_id WHERE x.profile_id = $1"
+                     " ORDER BY d.slug",
+                     profile_id, out, err);
 }
 
 int vr_store_version_grants(struct vr_tx *tx, int64_t user_id, json_t **out, struct vr_err *err)

@@ -66,6 +66,12 @@ VR_MUST_USE
 int vr_store_version_hosts(struct vr_tx *tx, int64_t squad_id, json_t **out, struct vr_err *err);
 /** The apps that a user is granted. */
 VR_MUST_USE
+int vr_store_version_dashboard_apps(struct vr_tx *tx, int64_t dashboard_id, json_t **out,
+                                    struct vr_err *err);
+VR_MUST_USE
+int vr_store_version_quick_dashboards(struct vr_tx *tx, int64_t profile_id, json_t **out,
+                                      struct vr_err *err);
+VR_MUST_USE
 int vr_store_version_grants(struct vr_tx *tx, int64_t user_id, json_t **out, struct vr_err *err);
 
 #endif

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* Dashboards, and the profiles that prefer some of them. */
 #include "store/dashboard.h"
-#include "server/api/noun.h"
+#include "server/api/noun_history.h"
 #include "server/api/resource.h"
 #include "store/profile.h"
+#include "store/version.h"
 
 #include <ctype.h>
 #include <inttypes.h>
@@ -93,11 +94,17 @@ static int set_apps(struct vr_write *w, const void *row, const json_t *body, str
     return vr_store_dashboard_set_apps(w->tx, dashboard->id, ids, n, err);
 }
 
+static const struct vr_noun_list dashboard_lists[] = {
+    {"apps", VR_RES_APPS, vr_store_version_dashboard_apps},
+    {NULL, VR_RES_COUNT, NULL, NULL},
+};
+
 static const struct vr_noun dashboard_noun = {
     .resource = VR_RES_DASHBOARDS,
     .title = "dashboard",
     .fields = dashboard_fields,
     .field_count = VR_COUNT(dashboard_fields),
+    .lists = dashboard_lists,
     .page = "/d/",
     .row_bytes = sizeof(struct vr_dashboard_row),
     .id_offset = offsetof(struct vr_dashboard_row, id),
@@ -117,6 +124,7 @@ VR_NOUN_HANDLER(dashboard, replace)
 VR_NOUN_HANDLER(dashboard, patch)
 VR_NOUN_HANDLER(dashboard, patch_list)
 VR_NOUN_HANDLER(dashboard, delete)
+VR_NOUN_HISTORY(dashboard)
 
 /* ------------------------------------------------------------------ profiles */
 
@@ -169,11 +177,17 @@ static int set_quick(struct vr_write *w, const void *row, const json_t *body, st
     return vr_store_profile_set_quick(w->tx, profile->id, ids, n, err);
 }
 
+static const struct vr_noun_list profile_lists[] = {
+    {"quick_dashboards", VR_RES_DASHBOARDS, vr_store_version_quick_dashboards},
+    {NULL, VR_RES_COUNT, NULL, NULL},
+};
+
 static const struct vr_noun profile_noun = {
     .resource = VR_RES_PROFILES,
     .title = "profile",
     .fields = profile_fields,
     .field_count = VR_COUNT(profile_fields),
+    .lists = profile_lists,
     .row_bytes = sizeof(struct vr_profile_row),
     .id_offset = offsetof(struct vr_profile_row, id),
     .version_offset = offsetof(struct vr_profile_row, row_version),
@@ -221,6 +235,8 @@ const struct vr_route vr_routes_dashboard[] = {
     {"PATCH", "dashboard/*", VR_ROLE_DEPLOYER, dashboard_patch},
     {"PATCH", "dashboard", VR_ROLE_DEPLOYER, dashboard_patch_list},
     {"DELETE", "dashboard/*", VR_ROLE_DEPLOYER, dashboard_delete},
+    VR_NOUN_HISTORY_ROUTES(dashboard, "dashboard", VR_ROLE_VIEWER, VR_ROLE_DEPLOYER,
+                           VR_SCOPE_PLATFORM),
     {"GET", "profile", VR_ROLE_VIEWER, list_own},
     {"PUT", "profile/*", VR_ROLE_VIEWER, profile_replace, VR_SCOPE_OWN},
     {"PATCH", "profile/*", VR_ROLE_VIEWER, profile_patch, VR_SCOPE_OWN},

@@ -89,11 +89,11 @@ static const struct {
          "resource_uri:s!",
          "get post", "get patch delete"},
     [VR_RES_STACKS] = {"id:i! name:s* desc:s base_image_url:s? provisioning_script:s? "
-                       "resource_uri:s! images:l! active_image:s!? row_version:i!",
+                       "resource_uri:s! images:l! active_image:s!? row_version:i! changed:o!?",
                        "get post patch", "get put patch delete"},
     [VR_RES_IMAGES] = {"id:i! name:s!* stack:u!? file:s!? file_md5:s!? base_image_url:s! "
                        "base_image_name:s! provisioning_script_url:s! build_log:s!? active:b "
-                       "created:d! resource_uri:s! row_version:i!",
+                       "created:d! resource_uri:s! row_version:i! changed:o!?",
                        "get", "get patch"},
     [VR_RES_TESTRUNS] = {"id:i! start:d! end:d!? testresults:l! resource_uri:s! start_utc:d! "
                          "end_utc:d!? pass_count:i! fail_count:i! notests_count:i!",
@@ -102,10 +102,10 @@ static const struct {
                             "testcount:i! results:s! resource_uri:s! time_utc:d! proc_id:i!? "
                             "state:s! tests:l!",
                             "get", "get"},
-    [VR_RES_DASHBOARDS] = {"id:i! name:s slug:s* apps:l resource_uri:s! row_version:i!",
+    [VR_RES_DASHBOARDS] = {"id:i! name:s slug:s* apps:l resource_uri:s! row_version:i! changed:o!?",
                            "get post patch", "get put patch delete"},
     [VR_RES_PROFILES] = {"id:i! default_dashboard:u? quick_dashboards:l resource_uri:s! "
-                         "row_version:i!",
+                         "row_version:i! changed:o!?",
                          "get", "get put patch"},
 };
 

@@ -2,7 +2,7 @@
 /* Stacks with their provisioning scripts, and the images made of them. */
 #include "store/stack.h"
 #include "blob/blob.h"
-#include "server/api/noun.h"
+#include "server/api/noun_history.h"
 #include "store/image.h"
 
 /* ------------------------------------------------------------------ stacks */
@@ -70,6 +70,7 @@ VR_NOUN_HANDLER(stack, replace)
 VR_NOUN_HANDLER(stack, patch)
 VR_NOUN_HANDLER(stack, patch_list)
 VR_NOUN_HANDLER(stack, delete)
+VR_NOUN_HISTORY(stack)
 
 /* ------------------------------------------------------------------ provisioning scripts */
 
@@ -191,6 +192,7 @@ const struct vr_route vr_routes_stack[] = {
     {"PATCH", "stacks/*", VR_ROLE_ADMIN, stack_patch},
     {"PATCH", "stacks", VR_ROLE_ADMIN, stack_patch_list},
     {"DELETE", "stacks/*", VR_ROLE_ADMIN, stack_delete},
+    VR_NOUN_HISTORY_ROUTES(stack, "stacks", VR_ROLE_VIEWER, VR_ROLE_ADMIN, VR_SCOPE_PLATFORM),
     {"PUT", "stacks/*/script", VR_ROLE_ADMIN, upload_script, .flags = VR_ROUTE_RAW},
     {"PATCH", "images/*", VR_ROLE_ADMIN, image_patch},
     {NULL},
