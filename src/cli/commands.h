@@ -23,6 +23,7 @@ extern const struct vr_command vr_schedule_commands[];   /* schedule, retention 
 extern const struct vr_command vr_find_commands[];       /* search, open */
 extern const struct vr_command vr_ingredient_commands[]; /* more of ingredient */
 extern const struct vr_command vr_overview_commands[];   /* overview */
+extern const struct vr_command vr_apply_commands[];      /* export, apply */
 extern const struct vr_command vr_old_commands[];        /* list-swarms, procs, compare-releases */
 extern const struct vr_command vr_complete_commands[];   /* completion, and the table of commands */
 extern const struct vr_command vr_help_commands[];       /* help, version */

@@ -77,6 +77,10 @@ def test_a_dump_becomes_a_platform(moved):
     assert [entry["message"] for entry in logs] == ["build shop-v5", "swarm shop-v4-prod-web"]
     assert logs[1]["user"]["username"] == "ann" and logs[1]["time"] == "2015-07-10T15:21:04"
     assert api.get("/api/v1/hosts/h1.example.com/")["squad"] == "/api/v1/squads/local/"
+    run_ = api.get("/api/v1/testruns/3/")
+    assert run_["testresults"][0]["procname"] == "shop-v4-prod-b348ae9e-web-5003"
+    assert api.get("/api/v1/dashboard/1/")["slug"] == "payments"
+    assert [s["name"] for s in api.objects("/api/v1/stacks/")] == ["trusty"]
     packs = [b["repo_url"] for b in api.objects("/api/v1/buildpacks/")]
     assert packs[0] == "https://github.com/x/bp.git" and packs[1].startswith("builtin:")
     # New rows get new numbers; a name that has no place here is refused when it is dispatched.

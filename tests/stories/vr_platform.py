@@ -53,6 +53,12 @@ class Cli:
             f"vr {' '.join(words)}: exit {run.returncode}, not {code}\n{run.stdout}\n{run.stderr}"
         return run.stdout
 
+    def fails(self, *words, code=1, secs=90):
+        """Returns what it said on standard error; fails unless it ends with this code."""
+        run = self.run(*words, secs=secs)
+        assert run.returncode == code, f"vr {' '.join(words)}: exit {run.returncode}, not {code}\n{run.stderr}"
+        return run.stderr
+
     def run(self, *words, secs=90, stdin=None):
         return subprocess.run([self.vr, *words], env=self.environment, input=stdin, capture_output=True, text=True,
                               timeout=secs, check=False)
