@@ -187,8 +187,10 @@ static int read_one(const char *file, json_t *out, struct vr_err *err)
 
     if (r == 0)
         r = vr_yaml_parse((struct vr_str){text, n}, &doc, err);
-    if (r == -VR_PARSE || r == -VR_LIMIT)
-        return vr_fail_in(err, -VR_INVALID, "YAML");
+    if (r == -VR_PARSE || r == -VR_LIMIT) {
+        err->code = VR_INVALID; /* of a file that somebody wrote: a wrong use, not a failure */
+        return -VR_INVALID;
+    }
     if (r == 0 && !json_is_object(doc) && !json_is_null(doc))
         r = vr_fail(err, VR_INVALID, "it is no mapping of sections");
     if (r < 0)
