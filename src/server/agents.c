@@ -14,10 +14,13 @@
 #include "server/api/proc_action.h"
 #include "server/auth.h"
 #include "server/hub.h"
+#include "server/remote.h"
 #include "server/proc_logs.h"
 #include "server/route.h"
 #include "store/balancer.h"
+#include "store/log.h"
 #include "store/report.h"
+#include "store/resource.h"
 #include "store/squad.h"
 
 #include <arpa/inet.h>
@@ -232,6 +235,26 @@ static int enrol(struct vr_server *server, struct vr_tx *tx, const struct enrolm
     return r;
 }
 
+/* Nobody of ours did it: whoever had the join token. */
+static int note_enrolment(struct vr_server *server, struct vr_http_req *req, struct vr_tx *tx,
+                          const struct vr_host_row *host, const char *version, struct vr_err *err)
+{
+    vr_auto_free char *message = vr_strf("enroll host %s", host->name);
+    vr_auto_free char *detail = vr_strf("agent %s", *version ? version : "of an unknown version");
+    char remote[VR_REMOTE_BYTES];
+    struct vr_log_entry entry = {.type = "enroll",
+                                 .message = message,
+                                 .remote = remote,
+                                 .via = "join token",
+                                 .resource = vr_resource_name(VR_RES_HOSTS),
+                                 .object_id = host->id,
+                                 .object_name = host->name,
+                                 .detail = detail};
+
+    vr_remote_of(&server->config.trusted, req, remote);
+    return vr_store_log_add(tx, &entry, vr_wall_now(), err);
+}
+
 static int handle_enroll(struct vr_server *server, struct vr_http_req *req, struct vr_err *err)
 {
     VR_OWNED(vr_tx_free) struct vr_tx *tx = NULL;
@@ -251,6 +274,8 @@ static int handle_enroll(struct vr_server *server, struct vr_http_req *req, stru
     r = vr_store_begin(server->store, VR_DB_WRITE, &tx, err);
     if (r == 0)
         r = enrol(server, tx, &e, body, &token, &host, err);
+    if (r == 0)
+        r = note_enrolment(server, req, tx, &host, e.version, err);
     if (r == 0)
         r = vr_server_commit(server, tx, err);
     if (r < 0)

@@ -259,19 +259,23 @@ static bool refuse_foreign(struct vr_http_req *req, const struct found *f)
 }
 
 /* Returns true if it refused. */
-static bool refuse_role(struct vr_http_req *req, const struct found *f)
+static bool refuse_role(struct vr_server *server, struct vr_http_req *req, const struct found *f)
 {
     const struct vr_route *route = f->route;
 
+    vr_auto_free char *why = NULL;
+
     if (!vr_who_may_ask(&f->who, route->role, route->scope))
-        vr_http_answer_error(req, 403, "user '%s' is a %s; this needs a %s", f->who.username,
-                             vr_role_name(f->who.role), vr_role_name(route->role));
+        why = vr_strf("user '%s' is a %s; this needs a %s", f->who.username,
+                      vr_role_name(f->who.role), vr_role_name(route->role));
     else if (route->scope == VR_SCOPE_OWN && f->who.is_capped && is_unsafe(req) &&
              !(route->flags & VR_ROUTE_CAPPED))
-        vr_http_answer_error(req, 403, "%s may less than user '%s'; this needs all their rights",
-                             f->who.via, f->who.username);
+        why = vr_strf("%s may less than user '%s'; this needs all their rights", f->who.via,
+                      f->who.username);
     else
         return false;
+    vr_audit_refused(server, req, &f->who, why);
+    vr_http_answer_error(req, 403, "%s", why);
     return true;
 }
 
@@ -325,9 +329,12 @@ void vr_route_begin(struct vr_server *server, struct vr_http_req *req,
     }
     if (f->route->role != VR_ROLE_ANYONE)
         r = identify(server, req, f, &wait_s, &err);
+    if (r == -VR_DENIED && vr_http_req_header(req, "authorization"))
+        vr_audit_login_failed(server, req, NULL, err.msg);
     if (r < 0)
         vr_reply_refused(req, r, wait_s, &err);
-    else if (!refuse_foreign(req, f) && (f->route->role == VR_ROLE_ANYONE || !refuse_role(req, f)))
+    else if (!refuse_foreign(req, f) &&
+             (f->route->role == VR_ROLE_ANYONE || !refuse_role(server, req, f)))
         vr_ignore(refuse_type(req, f->route), "whatever it did, there is nothing more to do");
 }
 
@@ -362,6 +369,8 @@ void vr_route_handle(struct vr_server *server, struct vr_http_req *req)
     if (r == 0)
         r = f->route->fn(&call, &err);
     json_decref(call.body);
+    if (r == -VR_DENIED && call.who.id)
+        vr_audit_refused(server, req, &call.who, err.msg);
     if (r == -VR_INVALID && call.field)
         vr_reply_invalid(req, call.field, &err);
     else if (r < 0)

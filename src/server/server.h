@@ -4,6 +4,7 @@
 #define VR_SERVER_SERVER_H
 
 #include "core/log.h"
+#include "server/audit.h"
 #include "server/config.h"
 #include "store/store.h"
 
@@ -25,6 +26,7 @@ struct vr_server {
     struct vr_engine *engine;
     struct vr_janitor *janitor;
     struct vr_http_server *http;
+    struct vr_audit audit;
     char *cluster;    /* id of this installation */
     char *join_token; /* what a host shows to enrol */
 };

@@ -71,6 +71,8 @@ static int log_in(struct vr_call *call, struct vr_err *err)
         return r;
     call->field = NULL;
     r = begin(call, username, password, &keys, &wait_s, err);
+    if (r == -VR_DENIED)
+        vr_audit_login_failed(call->server, call->req, username, err->msg);
     if (r == -VR_DENIED || r == -VR_LIMIT) {
         vr_reply_refused(call->req, r, wait_s, err);
         return 0;
