@@ -11,6 +11,7 @@
 
 #include "fmt/json.h"
 #include "store/event.h"
+#include "store/secret.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -237,13 +238,15 @@ static int read_files(const struct vr_retention_work *w, struct vr_wall now,
 static void choose(struct vr_build_file_rows *files, const struct vr_retention *limits,
                    int64_t used_bytes)
 {
-    int64_t low = limits->blob_budget_bytes / 100 * VR_RETENTION_LOW_PERCENT;
+    int64_t budget = limits->blob_budget_bytes;
+    int64_t low =
+        budget / 100 * VR_RETENTION_LOW_PERCENT + budget % 100 * VR_RETENTION_LOW_PERCENT / 100;
     bool over;
 
     for (size_t i = 0; i < files->n; i++)
         if (files->v[i].keep == VR_KEEP_NOT)
             used_bytes -= files->v[i].bytes;
-    over = limits->blob_budget_bytes > 0 && used_bytes > limits->blob_budget_bytes;
+    over = budget > 0 && used_bytes > budget;
     for (size_t i = 0; i < files->n && over && used_bytes > low; i++) {
         if (files->v[i].keep != VR_KEEP_RECENT)
             continue;
@@ -389,10 +392,38 @@ static int sweep_rows(const struct vr_retention_work *w, enum vr_sweep sweep, st
     return r;
 }
 
+/* Secret values that nothing refers to any more. */
+static int sweep_secrets(const struct vr_retention_work *w, int64_t *count, struct vr_err *err)
+{
+    int64_t deleted = VR_SECRET_SWEEP_MAX;
+    int r = 0;
+
+    while (r == 0 && deleted == VR_SECRET_SWEEP_MAX && w->pause(w->user)) {
+        VR_OWNED(vr_tx_free) struct vr_tx *tx = NULL;
+
+        deleted = 0;
+        r = vr_store_begin(w->store, VR_DB_WRITE, &tx, err);
+        if (r == 0)
+            r = vr_store_secret_sweep(tx, &deleted, err);
+        if (r == 0)
+            r = vr_store_commit(tx, NULL, err);
+        if (r == 0)
+            *count += deleted;
+    }
+    return r < 0 ? vr_fail_in(err, r, "secret values") : 0;
+}
+
+static void add_count(struct vr_buf *told, int64_t count, const char *what)
+{
+    if (count)
+        vr_buf_addf(told, "%s%" PRId64 " %s", told->len ? ", " : "deleted ", count, what);
+}
+
 int vr_retention_rows(const struct vr_retention_work *w, struct vr_wall now, char **out_told,
                       struct vr_err *err)
 {
     vr_auto_buf struct vr_buf told = VR_BUF(TOLD_BYTES);
+    int64_t secrets = 0;
     int r = 0;
 
     for (int s = 0; s < VR_SWEEP_COUNT && r == 0; s++) {
@@ -401,10 +432,11 @@ int vr_retention_rows(const struct vr_retention_work *w, struct vr_wall now, cha
         r = sweep_rows(w, (enum vr_sweep)s, now, &count, err);
         if (r < 0)
             r = vr_fail_in(err, r, "%s", vr_sweep_name((enum vr_sweep)s));
-        if (count)
-            vr_buf_addf(&told, "%s%" PRId64 " %s", told.len ? ", " : "deleted ", count,
-                        vr_sweep_name((enum vr_sweep)s));
+        add_count(&told, count, vr_sweep_name((enum vr_sweep)s));
     }
+    if (r == 0)
+        r = sweep_secrets(w, &secrets, err);
+    add_count(&told, secrets, "secret values");
     if (told.len)
         tell(w, "old rows cleaned up", vr_buf_text(&told), now);
     if (r == 0)
