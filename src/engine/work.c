@@ -502,7 +502,7 @@ static void fill_build(const struct vr_build_row *build, const char *app, const 
     row->file_bytes = json_integer_value(json_object_get(result, "file_bytes"));
     row->hash = vr_strdup(hash);
     row->commit_id = vr_strdup(text_of(result, "commit"));
-    row->buildpack_url = vr_strdup(text_of(result, "buildpack_url"));
+    row->buildpack_url = vr_secret_masked_url(text_of(result, "buildpack_url"));
     row->buildpack_version = vr_strdup(text_of(result, "buildpack_version"));
     row->env_json =
         json_is_object(config_vars) ? vr_json_dump_sorted(config_vars) : vr_strdup("{}");

@@ -99,3 +99,34 @@ char *vr_secret_masked_yaml(const json_t *dict)
 
     return unescape_bullets(yaml);
 }
+
+/* ------------------------------------------------------------------ URLs */
+
+/* The user and password of a URL, without the '@'; empty if there are none. */
+static struct vr_str user_info(const char *url)
+{
+    const char *begin = strstr(url, "://");
+    struct vr_str part = {url, 0};
+
+    if (!begin)
+        return part;
+    part.p = begin + strlen("://");
+    for (size_t n = strcspn(part.p, "/?#"); n > 0; n--)
+        if (part.p[n - 1] == '@') {
+            part.n = n - 1;
+            break;
+        }
+    return part;
+}
+
+char *vr_secret_masked_url(const char *url)
+{
+    struct vr_str info = user_info(url);
+    const char *colon = memchr(info.p, ':', info.n), *from = info.p;
+
+    if (!vr_str_has_prefix(url, "http://") && !vr_str_has_prefix(url, "https://"))
+        from = colon ? colon + 1 : info.p + info.n;
+    if (from == info.p + info.n)
+        return vr_strdup(url);
+    return vr_strf("%.*s" VR_SECRET_MASK "%s", (int)(from - url), url, info.p + info.n);
+}

@@ -46,4 +46,10 @@ json_t *vr_secret_masked(const json_t *dict);
 /** vr_secret_masked() as YAML text, "" for an empty one. Given. */
 char *vr_secret_masked_yaml(const json_t *dict);
 
+/**
+ * A URL whose credentials are masked: all of `user:token@` of http and https, since a token may be
+ * either part; elsewhere what is behind the colon. The same text if there are none. Given.
+ */
+char *vr_secret_masked_url(const char *url);
+
 #endif

@@ -78,3 +78,27 @@ TEST(field_dict__a_reference_or_a_mask__is_refused)
         CHECK(strstr(err.msg, "secret"));
     }
 }
+
+TEST(secret_masked_url__hides_credentials_and_nothing_else)
+{
+    static const struct {
+        const char *url, *shown;
+    } cases[] = {
+        {"https://example.com/a.git", "https://example.com/a.git"},
+        {"https://bot:tok@en@example.com/a.git", "https://" VR_SECRET_MASK "@example.com/a.git"},
+        {"https://token@example.com", "https://" VR_SECRET_MASK "@example.com"},
+        {"https://example.com/a@b", "https://example.com/a@b"},
+        {"ssh://git@example.com/a", "ssh://git@example.com/a"},
+        {"ssh://git:pw@example.com/a", "ssh://git:" VR_SECRET_MASK "@example.com/a"},
+        {"git@example.com:a.git", "git@example.com:a.git"},
+        {"/srv/a.git", "/srv/a.git"},
+        {"builtin:python", "builtin:python"},
+        {"", ""},
+    };
+
+    for (size_t i = 0; i < VR_COUNT(cases); i++) {
+        vr_auto_free char *shown = vr_secret_masked_url(cases[i].url);
+
+        CHECK_STR(shown, cases[i].shown);
+    }
+}

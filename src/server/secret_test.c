@@ -2,6 +2,7 @@
 /* Secrets over the API: what can be done with them, and that no answer shows one. */
 #include "server/server_fixture.h"
 
+#include "store/app.h"
 #include "store/build.h"
 #include "store/release.h"
 #include "sys/fs.h"
@@ -326,4 +327,41 @@ TEST(releases__compared__tell_that_a_secret_differs_and_not_how)
     CHECK(rig_get(&r, "/api/v1/releases/1/compare/1/", "ann") == 200);
     CHECK(strstr(r.last.body, "\"same\":true"));
     CHECK(rig_get(&r, "/api/v1/releases/1/compare/9/", "ann") == 404);
+}
+
+TEST(repositories__credentials_in_their_urls__are_masked_and_stay)
+{
+    RIG(r);
+    static const char *const paths[] = {
+        "/api/v1/apps/",   "/api/v1/apps/till/", "/api/v1/buildpacks/",
+        "/api/v1/events/", "/api/v1/logs/",
+    };
+    vr_auto_json json_t *app = NULL;
+    vr_auto_free char *body = NULL;
+    VR_OWNED(vr_tx_free) struct vr_tx *tx = NULL;
+    VR_ROW(app) row = {0};
+
+    CHECK(furnish(&r));
+    CHECK(send_json(&r, "POST", "/api/v1/apps/", "ann",
+                    "{\"name\":\"till\",\"repo_url\":\"https://bot:tok3n@example.com/a.git\"}") ==
+          201);
+    CHECK(send_json(&r, "POST", "/api/v1/buildpacks/", "ann",
+                    "{\"repo_url\":\"https://bot:tok3n@example.com/pack.git\"}") == 201);
+    app = get(&r, "/api/v1/apps/till/");
+    CHECK_STR(json_string_value(json_object_get(app, "repo_url")),
+              "https://" VR_SECRET_MASK "@example.com/a.git");
+    body = vr_json_dump(app);
+    CHECK(send_json(&r, "PUT", "/api/v1/apps/till/", "ann", body) == 204);
+    CHECK(send_json(&r, "PATCH", "/api/v1/apps/till/", "ann",
+                    "{\"repo_url\":\"https://" VR_SECRET_MASK "@evil.example.com/a.git\"}") == 400);
+    CHECK(rig_says(&r, "masked: send them"));
+    for (size_t i = 0; i < VR_COUNT(paths); i++) {
+        CHECK(rig_get(&r, paths[i], "ann") == 200);
+        CHECK(!strstr(r.last.body, "tok3n"));
+    }
+    CHECK(rig_get(&r, "/api/v1/apps/?repo_url__contains=tok3n", "ann") == 200);
+    CHECK(strstr(r.last.body, "\"total_count\":0"));
+    CHECK(vr_store_begin(r.server.store, VR_DB_READ, &tx, &r.err) == 0);
+    CHECK(vr_store_app_find(tx, "till", &row, &r.err) == 0);
+    CHECK_STR(row.repo_url, "https://bot:tok3n@example.com/a.git");
 }

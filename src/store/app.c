@@ -26,23 +26,26 @@ int vr_store_app_find_id(struct vr_tx *tx, int64_t id, struct vr_app_row *out, s
 int vr_store_app_insert(struct vr_tx *tx, const struct vr_app_row *row, int64_t *out_id,
                         struct vr_err *err)
 {
+    vr_auto_free char *shown = vr_row_shown_url(row->repo_url);
     int r = vr_db_insert(tx->db, out_id, err,
-                         "INSERT INTO apps (name, repo_url, repo_type, buildpack_id, stack_id)"
-                         " VALUES ($1, $2, $3, $4, $5) RETURNING id",
+                         "INSERT INTO apps (name, repo_url, repo_type, buildpack_id, stack_id,"
+                         " shown_url) VALUES ($1, $2, $3, $4, $5, $6) RETURNING id",
                          VR_T(row->name), VR_T(row->repo_url), VR_T(row->repo_type),
-                         VR_ID(row->buildpack_id), VR_ID(row->stack_id));
+                         VR_ID(row->buildpack_id), VR_ID(row->stack_id), VR_T(shown));
 
     return r < 0 ? vr_fail_in(err, r, "app '%s'", row->name) : 0;
 }
 
 int vr_store_app_update(struct vr_tx *tx, const struct vr_app_row *row, struct vr_err *err)
 {
+    vr_auto_free char *shown = vr_row_shown_url(row->repo_url);
+
     return vr_row_change(tx, "app", row->id, err,
                          "UPDATE apps SET name = $2, repo_url = $3, repo_type = $4,"
-                         " buildpack_id = $5, stack_id = $6, row_version = row_version + 1"
-                         " WHERE id = $1",
+                         " buildpack_id = $5, stack_id = $6, shown_url = $7,"
+                         " row_version = row_version + 1 WHERE id = $1",
                          VR_I(row->id), VR_T(row->name), VR_T(row->repo_url), VR_T(row->repo_type),
-                         VR_ID(row->buildpack_id), VR_ID(row->stack_id));
+                         VR_ID(row->buildpack_id), VR_ID(row->stack_id), VR_T(shown));
 }
 
 int vr_store_app_resolve_url(struct vr_tx *tx, const char *repo_url, char **out, struct vr_err *err)

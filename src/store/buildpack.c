@@ -2,6 +2,7 @@
 /* Rows of buildpacks. */
 #include "store/buildpack.h"
 
+#include "model/secret.h"
 #include "store/row.h"
 
 #define SELECT_BUILDPACK                                                                           \
@@ -32,23 +33,26 @@ int vr_store_buildpack_list(struct vr_tx *tx, struct vr_buildpack_rows *out, str
 int vr_store_buildpack_insert(struct vr_tx *tx, const struct vr_buildpack_row *row, int64_t *out_id,
                               struct vr_err *err)
 {
+    vr_auto_free char *shown = vr_row_shown_url(row->repo_url);
     int r = vr_db_insert(tx->db, out_id, err,
-                         "INSERT INTO buildpacks (repo_url, repo_type, description, ord)"
-                         " VALUES ($1, $2, $3, $4) RETURNING id",
+                         "INSERT INTO buildpacks (repo_url, repo_type, description, ord, shown_url)"
+                         " VALUES ($1, $2, $3, $4, $5) RETURNING id",
                          VR_T(row->repo_url), VR_T(vr_row_or(row->repo_type, "git")),
-                         VR_T(vr_row_or(row->description, "")), VR_I(row->ord));
+                         VR_T(vr_row_or(row->description, "")), VR_I(row->ord), VR_T(shown));
 
-    return r < 0 ? vr_fail_in(err, r, "buildpack '%s'", row->repo_url) : 0;
+    return r < 0 ? vr_fail_in(err, r, "buildpack '%s'", vr_row_or(shown, row->repo_url)) : 0;
 }
 
 int vr_store_buildpack_update(struct vr_tx *tx, const struct vr_buildpack_row *row,
                               struct vr_err *err)
 {
+    vr_auto_free char *shown = vr_row_shown_url(row->repo_url);
+
     return vr_row_change(tx, "buildpack", row->id, err,
                          "UPDATE buildpacks SET repo_url = $2, repo_type = $3, description = $4,"
-                         " ord = $5, row_version = row_version + 1 WHERE id = $1",
+                         " ord = $5, shown_url = $6, row_version = row_version + 1 WHERE id = $1",
                          VR_I(row->id), VR_T(row->repo_url), VR_T(row->repo_type),
-                         VR_T(vr_row_or(row->description, "")), VR_I(row->ord));
+                         VR_T(vr_row_or(row->description, "")), VR_I(row->ord), VR_T(shown));
 }
 
 static const struct vr_row_use uses[] = {
@@ -58,10 +62,13 @@ static const struct vr_row_use uses[] = {
 int vr_store_buildpack_delete(struct vr_tx *tx, int64_t id, struct vr_err *err)
 {
     VR_ROW(buildpack) row = {0};
+    vr_auto_free char *shown = NULL;
     int r = vr_store_buildpack_find_id(tx, id, &row, err);
 
-    if (r == 0)
-        r = vr_row_refuse_used(tx, "buildpack", row.repo_url, id, uses, VR_COUNT(uses), err);
+    if (r == 0) {
+        shown = vr_secret_masked_url(row.repo_url);
+        r = vr_row_refuse_used(tx, "buildpack", shown, id, uses, VR_COUNT(uses), err);
+    }
     if (r == 0)
         r = vr_db_exec(tx->db, NULL, err, "DELETE FROM buildpacks WHERE id = $1", VR_I(id));
     return r;

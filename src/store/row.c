@@ -3,6 +3,7 @@
 #include "store/row.h"
 
 #include "core/buf.h"
+#include "model/secret.h"
 
 static void *at(void *row, size_t offset)
 {
@@ -197,4 +198,15 @@ char *vr_row_ids_text(const int64_t *ids, size_t n)
     vr_buf_addc(&b, ']');
     vr_ignore(vr_buf_finish(&b, &text, NULL), "the ceiling fits the longest numbers");
     return text;
+}
+
+char *vr_row_shown_url(const char *url)
+{
+    char *shown = url ? vr_secret_masked_url(url) : NULL;
+
+    if (shown && vr_streq(shown, url)) {
+        free(shown);
+        return NULL;
+    }
+    return shown;
 }

@@ -168,6 +168,10 @@ char *vr_row_ids_text(const int64_t *ids, size_t n);
     " (PARTITION BY swarm_id ORDER BY max(seq) DESC) AS nth FROM rollouts"                         \
     " WHERE result = 'done' AND release_id IS NOT NULL GROUP BY swarm_id, release_id)"
 
+/** A repository's URL with its credentials masked: what is compared with must not hold them either.
+ */
+#define VR_SQL_SHOWN_URL(t) "coalesce(" t ".shown_url, " t ".repo_url)"
+
 /** The app's URL with an alias of the configuration replaced; `a` is the alias of the table. */
 #define VR_SQL_RESOLVED_URL(a)                                                                     \
     "coalesce((SELECT z.url || substr(" a ".repo_url, length(z.alias) + 4) FROM schemes z"         \
@@ -185,6 +189,9 @@ const struct vr_proc_state *vr_proc_state_of(const char *actual);
 VR_MUST_USE
 int vr_proc_event(struct vr_tx *tx, int64_t id, const char *event, struct vr_wall now,
                   struct vr_err *err);
+
+/** `shown_url` of a repository's URL: credentials masked, NULL without any. Given. */
+char *vr_row_shown_url(const char *url);
 
 static inline const char *vr_row_or(const char *text, const char *fallback)
 {

@@ -50,11 +50,12 @@ struct vr_shape_filter {
 #define VR_BUILDPACK_OF_APP "EXISTS (SELECT 1 FROM buildpacks fb WHERE fb.id = a.buildpack_id AND "
 #define VR_STACK_OF_APP     "EXISTS (SELECT 1 FROM stacks ft WHERE ft.id = a.stack_id AND "
 #define VR_FILTERS_OF_APP(app)                                                                     \
-    {app "__repo_url", VR_FILTER_TEXT, "a.repo_url"},                                              \
+    {app "__repo_url", VR_FILTER_TEXT, VR_SQL_SHOWN_URL("a")},                                     \
         {app "__repo_type", VR_FILTER_TEXT, "a.repo_type"},                                        \
         {app "__buildpack", VR_FILTER_ID, "a.buildpack_id"},                                       \
         {app "__buildpack__id", VR_FILTER_INT, "a.buildpack_id"},                                  \
-        {app "__buildpack__repo_url", VR_FILTER_TEXT, "fb.repo_url", VR_BUILDPACK_OF_APP, ")"},    \
+        {app "__buildpack__repo_url", VR_FILTER_TEXT, VR_SQL_SHOWN_URL("fb"), VR_BUILDPACK_OF_APP, \
+         ")"},                                                                                     \
         {app "__buildpack__repo_type", VR_FILTER_TEXT, "fb.repo_type", VR_BUILDPACK_OF_APP, ")"},  \
         {app "__stack", VR_FILTER_ID, "a.stack_id"},                                               \
         {app "__stack__id", VR_FILTER_INT, "a.stack_id"},                                          \

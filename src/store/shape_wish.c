@@ -7,16 +7,24 @@
 #define TABLES(f, g)                                                                               \
     .fields = (f), .field_count = VR_COUNT(f), .filters = (g), .filter_count = VR_COUNT(g)
 
+/* What an alias of the configuration stands for may have credentials of its own. */
+static void write_url(struct vr_buf *out, struct vr_db_rows *rows, int column, struct vr_wall now)
+{
+    vr_auto_free char *shown = vr_secret_masked_url(vr_row_or(vr_db_text(rows, column), ""));
+
+    vr_shape_quote(out, vr_str(shown));
+}
+
 /* --- apps --- */
 
 static const struct vr_shape_field app_fields[] = {
     {"id", "a.id", vr_write_int},
     {"name", "a.name", vr_write_text},
-    {"repo_url", "a.repo_url", vr_write_text},
+    {"repo_url", VR_SQL_SHOWN_URL("a"), vr_write_text},
     {"repo_type", "a.repo_type", vr_write_text},
     {"buildpack", "'/api/v1/buildpacks/' || a.buildpack_id || '/'", vr_write_text},
     {"stack", "'/api/v1/stacks/' || st.name || '/'", vr_write_text},
-    {"resolved_url", VR_SQL_RESOLVED_URL("a"), vr_write_text},
+    {"resolved_url", VR_SQL_RESOLVED_URL("a"), write_url},
     {"resource_uri", "'/api/v1/apps/' || a.name || '/'", vr_write_text},
     {"row_version", "a.row_version", vr_write_int},
 };
@@ -24,11 +32,11 @@ static const struct vr_shape_field app_fields[] = {
 static const struct vr_shape_filter app_filters[] = {
     {"id", VR_FILTER_INT, "a.id"},
     {"name", VR_FILTER_TEXT, "a.name"},
-    {"repo_url", VR_FILTER_TEXT, "a.repo_url"},
+    {"repo_url", VR_FILTER_TEXT, VR_SQL_SHOWN_URL("a")},
     {"repo_type", VR_FILTER_TEXT, "a.repo_type"},
     {"buildpack", VR_FILTER_ID, "a.buildpack_id"},
     {"buildpack__id", VR_FILTER_INT, "a.buildpack_id"},
-    {"buildpack__repo_url", VR_FILTER_TEXT, "bp.repo_url"},
+    {"buildpack__repo_url", VR_FILTER_TEXT, VR_SQL_SHOWN_URL("bp")},
     {"buildpack__repo_type", VR_FILTER_TEXT, "bp.repo_type"},
     {"stack", VR_FILTER_ID, "a.stack_id"},
     {"stack__id", VR_FILTER_INT, "a.stack_id"},
@@ -60,7 +68,7 @@ const struct vr_shape vr_shape_dashboard_apps = {
 
 static const struct vr_shape_field buildpack_fields[] = {
     {"id", "b.id", vr_write_int},
-    {"repo_url", "b.repo_url", vr_write_text},
+    {"repo_url", VR_SQL_SHOWN_URL("b"), vr_write_text},
     {"repo_type", "b.repo_type", vr_write_text},
     {"desc", "b.description", vr_write_text},
     {"order", "b.ord", vr_write_int},
@@ -70,7 +78,7 @@ static const struct vr_shape_field buildpack_fields[] = {
 
 static const struct vr_shape_filter buildpack_filters[] = {
     {"id", VR_FILTER_INT, "b.id"},
-    {"repo_url", VR_FILTER_TEXT, "b.repo_url"},
+    {"repo_url", VR_FILTER_TEXT, VR_SQL_SHOWN_URL("b")},
     {"repo_type", VR_FILTER_TEXT, "b.repo_type"},
 };
 

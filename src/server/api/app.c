@@ -1,12 +1,27 @@
 /* SPDX-License-Identifier: MIT */
 /* Writing apps and buildpacks. */
 #include "store/app.h"
+#include "model/secret.h"
 #include "server/api/noun_history.h"
 #include "store/buildpack.h"
 
 #include <string.h>
 
 #define ORDER_MAX 1000000
+
+/*
+ * The credentials in the URL of a repository are masked in what is shown. Such a text may come
+ * back, and means what is there already.
+ */
+static int keep_url(const char *url, const char *text, bool *out_is_kept, struct vr_err *err)
+{
+    vr_auto_free char *shown = url ? vr_secret_masked_url(url) : NULL;
+
+    *out_is_kept = shown && vr_streq(text, shown);
+    if (!*out_is_kept && text && strstr(text, VR_SECRET_MASK))
+        return vr_fail(err, VR_INVALID, "the credentials of this URL are masked: send them");
+    return 0;
+}
 
 /* ------------------------------------------------------------------ apps */
 
@@ -17,9 +32,12 @@ static int read_repo_url(struct vr_write *w, void *row, const json_t *value, str
     const char *text = json_string_value(value);
     vr_auto_free char *url = NULL;
     vr_auto_free char *resolved = NULL;
+    bool is_kept;
     size_t n;
-    int r;
+    int r = keep_url(app->repo_url, text, &is_kept, err);
 
+    if (r < 0 || is_kept)
+        return r;
     if (!text)
         return vr_fail(err, VR_INVALID, "field 'repo_url' is not a text");
     text += strspn(text, " \t\r\n");
@@ -105,8 +123,11 @@ static int read_url(struct vr_write *w, void *row, const json_t *value, struct v
 {
     struct vr_buildpack_row *buildpack = row;
     const char *text = json_string_value(value);
-    int r;
+    bool is_kept;
+    int r = keep_url(buildpack->repo_url, text, &is_kept, err);
 
+    if (r < 0 || is_kept)
+        return r;
     if (vr_str_has_prefix(text ? text : "", "builtin:"))
         r = vr_name_check(VR_NAME_INGREDIENT, text + strlen("builtin:"), err);
     else
@@ -133,7 +154,7 @@ static char *buildpack_label(const void *row)
 {
     const struct vr_buildpack_row *buildpack = row;
 
-    return vr_strdup(buildpack->repo_url);
+    return vr_secret_masked_url(buildpack->repo_url);
 }
 
 static void buildpack_preset(const struct vr_write *w, void *row)

@@ -161,6 +161,10 @@ ALTER TABLE ingredients ADD COLUMN secret_env_json TEXT NOT NULL DEFAULT '{}';
 ALTER TABLE swarms ADD COLUMN secret_config_json TEXT NOT NULL DEFAULT '{}';
 ALTER TABLE swarms ADD COLUMN secret_env_json TEXT NOT NULL DEFAULT '{}';
 
+-- A repository's URL as it is shown and searched, if it has credentials, which are masked in it.
+ALTER TABLE apps ADD COLUMN shown_url TEXT;
+ALTER TABLE buildpacks ADD COLUMN shown_url TEXT;
+
 -- --- history ---
 
 -- What an entity was after a change: the fields that a user may write, as they would be sent.
