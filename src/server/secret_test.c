@@ -4,6 +4,7 @@
 
 #include "store/app.h"
 #include "store/build.h"
+#include "store/ingredient.h"
 #include "store/release.h"
 #include "sys/fs.h"
 
@@ -256,6 +257,51 @@ TEST(secrets__no_answer_and_no_file__holds_the_value)
         CHECK(vr_fs_read(path, 64 << 20, &raw, &n, &r.err) == 0);
         CHECK(!memmem(raw, n, VALUE, strlen(VALUE)));
     }
+}
+
+/* The id of the value of DB_PASSWORD of ingredient 1. */
+static int64_t secret_of(struct rig *r)
+{
+    VR_OWNED(vr_tx_free) struct vr_tx *tx = NULL;
+    VR_ROW(ingredient) row = {0};
+    vr_auto_json json_t *entries = NULL;
+
+    if (vr_store_begin(r->server.store, VR_DB_READ, &tx, &r->err) < 0 ||
+        vr_store_ingredient_find_id(tx, 1, &row, &r->err) < 0 ||
+        vr_json_parse(vr_str(row.secret_env_json), VR_JSON_BYTES, &entries, &r->err) < 0)
+        return -1;
+    return vr_secret_id(json_object_get(entries, "DB_PASSWORD"));
+}
+
+TEST(secrets__a_version_restored__brings_the_old_value_back_and_shows_none)
+{
+    RIG(r);
+    vr_auto_json json_t *versions = NULL;
+    vr_auto_free char *path = NULL;
+    const json_t *first;
+    int64_t before, changed;
+
+    CHECK(furnish(&r));
+    before = secret_of(&r);
+    CHECK(send_json(&r, "PATCH", "/api/v1/ingredients/1/", "ann",
+                    "{\"secrets\":{\"env\":{\"DB_PASSWORD\":\"" VALUE2
+                    "\",\"NEW\":\"x\"}}}") == 202);
+    changed = secret_of(&r);
+    CHECK(before > 0 && changed > 0 && changed != before);
+    versions = get(&r, "/api/v1/ingredients/1/versions/");
+    CHECK(!strstr(r.last.body, VALUE) && !strstr(r.last.body, VR_SECRET_KEY));
+    first = json_array_get(json_object_get(versions, "objects"), 1);
+    path = vr_strf("/api/v1/ingredients/1/versions/%" JSON_INTEGER_FORMAT "/",
+                   json_integer_value(json_object_get(first, "id")));
+    CHECK(rig_get(&r, path, "ann") == 200);
+    CHECK(!strstr(r.last.body, VALUE) && !strstr(r.last.body, VR_SECRET_KEY));
+    free(vr_take(path));
+    path = vr_strf("/api/v1/ingredients/1/versions/%" JSON_INTEGER_FORMAT "/restore/",
+                   json_integer_value(json_object_get(first, "id")));
+    CHECK(send_json(&r, "POST", path, "ann", "{}") < 300);
+    CHECK(secret_of(&r) == before);
+    CHECK(rig_get(&r, "/api/v1/ingredients/1/", "ann") == 200);
+    CHECK(!strstr(r.last.body, "NEW"));
 }
 
 TEST(keys__rotated__seal_all_values_anew_and_the_old_one_goes)

@@ -23,6 +23,14 @@ static int keep_url(const char *url, const char *text, bool *out_is_kept, struct
     return 0;
 }
 
+/* What a version keeps. */
+static json_t *masked_url(const char *url)
+{
+    vr_auto_free char *shown = vr_secret_masked_url(url);
+
+    return json_string(shown);
+}
+
 /* ------------------------------------------------------------------ apps */
 
 /* Blanks around it are tolerated; an alias of the configuration stands for a URL. */
@@ -54,9 +62,17 @@ static int read_repo_url(struct vr_write *w, void *row, const json_t *value, str
     return r;
 }
 
+static json_t *show_repo_url(const void *row)
+{
+    const struct vr_app_row *app = row;
+
+    return masked_url(app->repo_url);
+}
+
 static const struct vr_noun_field app_fields[] = {
     {"name", VR_NOUN_NAME, offsetof(struct vr_app_row, name), true, VR_NAME_APP},
-    {"repo_url", VR_NOUN_OWN, offsetof(struct vr_app_row, repo_url), true, .read = read_repo_url},
+    {"repo_url", VR_NOUN_OWN, offsetof(struct vr_app_row, repo_url), true, .read = read_repo_url,
+     .show = show_repo_url},
     {"repo_type", VR_NOUN_DEFAULT, offsetof(struct vr_app_row, repo_type), false, VR_NAME_REPO_TYPE,
      "git"},
     {"buildpack", VR_NOUN_REF_NULL, offsetof(struct vr_app_row, buildpack_id),
@@ -137,9 +153,16 @@ static int read_url(struct vr_write *w, void *row, const json_t *value, struct v
     return r;
 }
 
+static json_t *show_url(const void *row)
+{
+    const struct vr_buildpack_row *buildpack = row;
+
+    return masked_url(buildpack->repo_url);
+}
+
 static const struct vr_noun_field buildpack_fields[] = {
     {"repo_url", VR_NOUN_OWN, offsetof(struct vr_buildpack_row, repo_url), .required = true,
-     .read = read_url},
+     .read = read_url, .show = show_url},
     {"repo_type", VR_NOUN_DEFAULT, offsetof(struct vr_buildpack_row, repo_type), false,
      VR_NAME_REPO_TYPE, "git"},
     {"desc", VR_NOUN_TEXT, offsetof(struct vr_buildpack_row, description)},
