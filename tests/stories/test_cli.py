@@ -210,6 +210,43 @@ def test_logout_ends_the_token(platform, tmp_path):
     cli("whoami", code=6)
 
 
+def test_stacks_dashboards_and_a_profile(platform, name, tmp_path):
+    cli = platform.cli
+    platform.app(name)
+    (tmp_path / f"{name}.sh").write_text("#!/bin/sh\n")
+    cli("stack", "add", name, "--desc", "for tests")
+    cli("stack", "script", name, str(tmp_path / f"{name}.sh"))
+    cli("stack", "script", name, "-", code=2, stdin="")
+    assert f"/{name}.sh" in cli("stack", "list", "-o", "wide")
+    cli("app", "set", name, "--stack", name)
+    cli("stack", "rm", name, "--yes", code=3)
+    cli("app", "set", name, "--stack", "")
+    cli("image", "activate", "no_such_image", code=4)
+    cli("dashboard", "add", name, "--apps", name)
+    cli("profile", "set", code=2)
+    cli("profile", "set", "--dashboard", name)
+    assert json.loads(cli("profile", "show", "--json"))["default_dashboard"]
+    cli("profile", "set", "--dashboard", "")
+    for words in (("dashboard", "rm", name), ("stack", "rm", name), ("app", "rm", name)):
+        cli(*words, "--yes")
+
+
+# ------------------------------------------------------------------ tests
+
+def test_uptests_run_now_and_tell_what_failed(platform, running):
+    cli = platform.cli
+    cli("uptests", "--wait", code=2)
+    cli("uptests", "--run", "no_such_app", code=4)
+    run = cli.run("uptests", "--run", running, "-x", "test", "--wait")
+    assert run.returncode == 0 and run.stdout == "" and "1 procs tested, 0 failed" in run.stderr
+    assert cli("uptests") == ""
+    assert re.search(r" 1 +0 +1$", cli("testrun", "list"), re.M)
+    assert running in cli("testrun", "show", "latest")
+    cli("testrun", "show", "999999", code=4)
+    assert "uptests" in cli("schedule", "list") and cli("retention", "--plan")
+    assert cli.run("schedule", "run", "no_such_task").returncode in (2, 4)
+
+
 # ------------------------------------------------------------------ secrets, history, log
 
 def test_secrets_are_set_and_never_shown(platform, name):
