@@ -27,8 +27,8 @@ static int show_table(const struct vr_out *out, const json_t *list, const struct
                       struct vr_err *err)
 {
     VR_OWNED(vr_table_free) struct vr_table *table = NULL;
-    const struct vr_column *shown[VR_TABLE_COLUMNS_MAX];
-    const char *titles[VR_TABLE_COLUMNS_MAX];
+    const struct vr_column *shown[VR_TABLE_COLUMNS_MAX] = {NULL};
+    const char *titles[VR_TABLE_COLUMNS_MAX] = {NULL};
     const json_t *object;
     size_t n = 0, i;
 
