@@ -121,6 +121,26 @@ COPY public.deployment_userprofile_quick_dashboards (id, userprofile_id, dashboa
 \.
 
 
+COPY public.django_content_type (id, app_label, model) FROM stdin;
+1	auth	user
+11	deployment	swarm
+12	deployment	configingredient
+\.
+
+
+COPY public.reversion_revision (id, manager_slug, date_created, user_id, comment) FROM stdin;
+50	default	2015-07-09 10:00:00+00	1	Created from web form.
+51	default	2015-07-10 10:00:00+00	77	Updated from the API.
+\.
+
+
+COPY public.reversion_version (id, revision_id, object_id, object_id_int, content_type_id, format, serialized_data, object_repr) FROM stdin;
+60	50	5	5	11	json	[{"model": "deployment.swarm", "pk": 5, "fields": {"app": 1, "release": 9, "config_name": "prod", "proc_name": "web", "squad": 1, "size": 1, "pool": "shop", "config_yaml": "level: 1\\n", "env_yaml": "", "volumes": "", "run_as": "nobody", "mem_limit": "256M", "memsw_limit": "", "config_ingredients": [1]}}]	shop-v4-prod-b348ae9e-web
+61	51	5	5	11	json	[{"model": "deployment.swarm", "pk": 5, "fields": {"app": 1, "release": 9, "config_name": "prod", "proc_name": "web", "squad": 1, "size": 2, "pool": "shop", "config_yaml": "level: 2\\n", "env_yaml": "", "volumes": "", "run_as": "nobody", "mem_limit": "256M", "memsw_limit": "", "config_ingredients": []}}]	shop-v4-prod-b348ae9e-web
+62	51	1	1	1	json	[{"model": "deployment.user", "pk": 1, "fields": {"username": "ann"}}]	ann
+\.
+
+
 --
 -- PostgreSQL database dump complete
 --

@@ -83,6 +83,10 @@ def test_a_dump_becomes_a_platform(moved):
     assert [s["name"] for s in api.objects("/api/v1/stacks/")] == ["trusty"]
     packs = [b["repo_url"] for b in api.objects("/api/v1/buildpacks/")]
     assert packs[0] == "https://github.com/x/bp.git" and packs[1].startswith("builtin:")
+    versions = api.objects("/api/v1/swarms/5/versions/")
+    assert [(v["user"], v["time"], v["comment"]) for v in versions] == \
+        [(None, "2015-07-10T10:00:00Z", "Updated from the API."), ("ann", "2015-07-09T10:00:00Z", "Created from web form.")]
+    assert {c["field"] for c in versions[0]["changes"]} == {"size", "config_yaml", "config_ingredients"}
     # New rows get new numbers; a name that has no place here is refused when it is dispatched.
     made = api.create("/api/v1/apps/", {"name": "fresh", "repo_url": "https://git.example.com/x", "repo_type": "git"})
     assert api.get(made)["id"] == 4

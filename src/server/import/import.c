@@ -185,8 +185,10 @@ static int take_row(struct vr_importer *im, const struct vr_import_table *t, con
     const char *id = value_of(in, "id");
     int r = make_row(im, t, in, out, err);
 
+    if (r == -VR_NOT_FOUND)
+        return 0;
     count_of(im, t)->read++;
-    if (r == 0)
+    if (r == 0 && t->to)
         r = vr_store_import_row(im->spec->tx, t->to, out, err);
     if (r == -VR_INVALID || r == -VR_PARSE || r == -VR_LIMIT || r == -VR_EXISTS) {
         leave_out(im, t, in, err->msg);

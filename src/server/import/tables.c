@@ -8,6 +8,8 @@
  */
 #include "server/import/tables.h"
 
+#include "server/import/versions.h"
+
 #include "fmt/json.h"
 #include "model/hashes.h"
 #include "model/name.h"
@@ -179,6 +181,12 @@ static int finish_app(struct vr_importer *im, const json_t *in, json_t *out, str
 static int keep_name(struct vr_importer *im, const json_t *in, json_t *keep, struct vr_err *err)
 {
     vr_json_set(keep, "name", json_incref(json_object_get(in, "name")));
+    return 0;
+}
+
+static int keep_url(struct vr_importer *im, const json_t *in, json_t *keep, struct vr_err *err)
+{
+    vr_json_set(keep, "name", json_incref(json_object_get(in, "repo_url")));
     return 0;
 }
 
@@ -435,13 +443,26 @@ static int finish_log_entry(struct vr_importer *im, const json_t *in, json_t *ou
     return 0;
 }
 
+/* What versions refer to: read, kept until they are taken, and stored nowhere. */
+static int keep_all(struct vr_importer *im, const json_t *in, json_t *keep, struct vr_err *err)
+{
+    json_object_update(keep, (json_t *)in);
+    return 0;
+}
+
+static const struct vr_import_column versions[] = {
+    {"id", "id", VR_IMPORT_INT},
+};
+
 const struct vr_import_table vr_import_tables[] = {
     {"auth_user", "users", "users", TABLE(users), "username", .finish = finish_user,
      .inserted = keep_username},
     {"deployment_squad", "squads", "squads", TABLE(squads), "name", .inserted = keep_name},
     {"deployment_host", "hosts", "hosts", TABLE(hosts), "name"},
-    {"deployment_buildpack", "buildpacks", "buildpacks", TABLE(buildpacks), "repo_url"},
-    {"deployment_osstack", "stacks", "stacks", TABLE(stacks), "name", .finish = finish_stack},
+    {"deployment_buildpack", "buildpacks", "buildpacks", TABLE(buildpacks), "repo_url",
+     .inserted = keep_url},
+    {"deployment_osstack", "stacks", "stacks", TABLE(stacks), "name", .finish = finish_stack,
+     .inserted = keep_name},
     {"deployment_osimage", "images", "images", TABLE(images), "name", .finish = finish_image,
      .inserted = keep_md5},
     {"deployment_app", "apps", "apps", TABLE(apps), "name", .finish = finish_app,
@@ -450,7 +471,8 @@ const struct vr_import_table vr_import_tables[] = {
      .inserted = keep_build},
     {"deployment_release", "releases", "releases", TABLE(releases), "hash",
      .finish = finish_release, .inserted = keep_tag},
-    {"deployment_configingredient", "ingredients", "ingredients", TABLE(ingredients), "name"},
+    {"deployment_configingredient", "ingredients", "ingredients", TABLE(ingredients), "name",
+     .inserted = keep_name},
     {"deployment_swarm", "swarms", "swarms", TABLE(swarms), "proc_name", .finish = finish_swarm},
     {"deployment_swarm_config_ingredients", "swarm_ingredients", "ingredients of swarms",
      TABLE(swarm_ingredients)},
@@ -464,5 +486,9 @@ const struct vr_import_table vr_import_tables[] = {
      .is_streamed = true},
     {"deployment_deploymentlogentry", "log_entries", "log entries", TABLE(log_entries),
      .is_streamed = true, .finish = finish_log_entry},
+    {"django_content_type", NULL, "kinds of versions", NULL, 0, .inserted = keep_all},
+    {"reversion_revision", NULL, "revisions", NULL, 0, .inserted = keep_all},
+    {"reversion_version", "versions", "versions", TABLE(versions), "object_repr",
+     .is_streamed = true, .finish = vr_import_version},
     {NULL},
 };

@@ -25,14 +25,16 @@ struct vr_import_column {
 };
 
 struct vr_import_table {
-    const char *from, *to, *title;
+    const char *from, *to; /* `to` NULL: rows are kept for others, not stored */
+    const char *title;
     const struct vr_import_column *columns;
     size_t column_count;
     const char *label; /* column that tells people which row it is; NULL: its id */
     bool is_streamed;  /* history: taken as it is read, after all others */
     /**
      * What the columns alone do not say; may be NULL. `in` has the original's columns, `out` ours.
-     * Returns -VR_INVALID with the reason to leave the row out.
+     * Returns -VR_INVALID with the reason to leave the row out, -VR_NOT_FOUND if there is nothing
+     * here that it could become.
      */
     int (*finish)(struct vr_importer *im, const json_t *in, json_t *out, struct vr_err *err);
     /** After the row was inserted; what it needs to keep for later ones is in `keep`. */
