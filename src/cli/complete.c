@@ -145,7 +145,7 @@ struct source {
 static const struct source sources[] = {
     {"FILTER", "/api/v1/swarms/?limit=1000&fields=app_name,config_name,proc_name,version", NULL, 0,
      "version"},
-    {"TAG", "/api/v1/apps/%s/tags/", "tag", 0, NULL},
+    {"TAG", "/api/v1/builds/?limit=100&fields=tag,status&app__name=%s", "tag", 0, "status"},
     {"ROLLOUT", "/api/v1/rollouts/?limit=20&fields=id,swarm_name", "id", 8, "swarm_name"},
     {"RELEASE", "/api/v1/releases/?limit=50&fields=id,compiled_name", "id", 0, "compiled_name"},
     {"BUILD", "/api/v1/builds/?limit=50&fields=id,app,tag", "id", 0, "tag"},

@@ -1,12 +1,29 @@
 /* SPDX-License-Identifier: MIT */
-/* vr host activate|deactivate|status, vr squad accept-loss. */
+/* vr host activate|deactivate|status, vr squad redispatch|accept-loss. */
 #include "cli/api.h"
 #include "cli/cli.h"
 #include "cli/commands.h"
+#include "cli/dispatch.h"
+#include "cli/exit.h"
 #include "cli/list_view.h"
 #include "cli/noun.h"
+#include "cli/watch.h"
 #include "core/str.h"
 #include "fmt/json.h"
+
+#include <stdio.h>
+
+struct values {
+    bool plan, wait, yes;
+};
+
+static const struct vr_opt redispatch_opts[] = {
+    {"plan", 0, VR_OPT_FLAG, offsetof(struct values, plan), NULL,
+     "show what would happen, and do nothing"},
+    {"wait", 'w', VR_OPT_FLAG, offsetof(struct values, wait), NULL,
+     "follow the rollouts to their end; the exit code is the worst outcome"},
+    {"yes", 'y', VR_OPT_FLAG, offsetof(struct values, yes), NULL, "do not ask"},
+};
 
 /* Which of the two is the command's argument: NULL is to deactivate. */
 static int run_activate(struct vr_cli *cli, const void *opts, int argc, char **argv,
@@ -80,6 +97,82 @@ static int run_accept_loss(struct vr_cli *cli, const void *opts, int argc, char 
     return r;
 }
 
+static void tell_skipped(struct vr_cli *cli, const json_t *answer)
+{
+    const json_t *item;
+    size_t i;
+
+    json_array_foreach (json_object_get(answer, "skipped"), i, item) {
+        vr_auto_free char *swarm = vr_cli_noun_cell(item, "swarm");
+        vr_auto_free char *reason = vr_cli_noun_cell(item, "reason");
+
+        vr_say_warning(&cli->out, "swarm %s is left as it is: %s", swarm, reason);
+    }
+}
+
+static int show_plans(struct vr_cli *cli, const json_t *answer, struct vr_err *err)
+{
+    vr_auto_buf struct vr_buf text = VR_BUF(VR_OUT_BYTES);
+    const json_t *plan;
+    size_t i;
+
+    if (vr_out_is_data(&cli->out))
+        return vr_out_value(&cli->out, answer, err);
+    json_array_foreach (json_object_get(answer, "plans"), i, plan) {
+        vr_buf_add(&text, i ? "\n" : "");
+        vr_plan_write(&text, plan, &cli->out);
+    }
+    tell_skipped(cli, answer);
+    return vr_out_flush(&text, err);
+}
+
+/* The ids of the rollouts that began, from their URIs; printed a line each. */
+static json_t *print_ids(const json_t *answer)
+{
+    json_t *ids = json_array(), *uri;
+    size_t i;
+
+    json_array_foreach (json_object_get(answer, "rollouts"), i, uri) {
+        vr_auto_json json_t *wrap = json_pack("{s:O}", "uri", uri);
+        vr_auto_free char *id = vr_cli_noun_cell(wrap, "uri");
+
+        puts(id);
+        vr_json_push(ids, json_string(id));
+    }
+    fflush(stdout);
+    return ids;
+}
+
+static int run_redispatch(struct vr_cli *cli, const void *opts, int argc, char **argv,
+                          struct vr_err *err)
+{
+    const struct values *v = opts;
+    vr_auto_free char *uri = NULL, *path = NULL;
+    vr_auto_free char *question = vr_strf("Dispatch every swarm of squad %s?", argv[0]);
+    vr_auto_json json_t *answer = NULL, *ids = NULL;
+    struct vr_api *api;
+    int r = vr_cli_api(cli, &api, err);
+
+    if (r >= 0)
+        r = vr_cli_noun_uri(api, vr_cli_noun_find("squad"), argv[0], &uri, err);
+    if (r >= 0 && !v->plan && cli->out.ask) {
+        r = vr_out_confirm(&cli->out, v->yes, question, err);
+        if (r == 0)
+            return VR_EXIT_FAILED;
+    }
+    if (r < 0)
+        return r;
+    path = vr_strf("%sredispatch/?plan=%d", uri, v->plan);
+    r = vr_api_send(api, "POST", path, NULL, &answer, err);
+    if (r < 0)
+        return r;
+    if (v->plan)
+        return show_plans(cli, answer, err);
+    tell_skipped(cli, answer);
+    ids = print_ids(answer);
+    return v->wait && json_array_size(ids) ? vr_watch_rollouts(cli, ids, 0, err) : VR_EXIT_OK;
+}
+
 static const struct vr_command host_verbs[] = {
     {.name = "status",
      .args = "HOST",
@@ -104,6 +197,13 @@ static const struct vr_command host_verbs[] = {
 };
 
 static const struct vr_command squad_verbs[] = {
+    {.name = "redispatch",
+     .args = "SQUAD",
+     .summary = "Dispatch every swarm of a squad, as after a change of its hosts",
+     VR_COMMAND_OPTS(redispatch_opts, struct values),
+     .min_args = 1,
+     .max_args = 1,
+     .run = run_redispatch},
     {.name = "accept-loss",
      .args = "SQUAD",
      .summary = "Most of its hosts are really lost: replace what ran there at once",

@@ -231,7 +231,41 @@ static int run_deploy(struct vr_cli *cli, const void *opts, int argc, char **arg
     return r;
 }
 
+/* Which of the two is the command's argument: NULL is to unpin. */
+static int run_pin(struct vr_cli *cli, const void *opts, int argc, char **argv, struct vr_err *err)
+{
+    bool pinned = cli->command->arg != NULL;
+    vr_auto_json json_t *body = json_pack("{s:b}", "pinned", pinned);
+    struct vr_api *api;
+    int r = vr_cli_api(cli, &api, err);
+
+    for (int i = 0; i < argc && r >= 0; i++) {
+        vr_auto_free char *uri = NULL;
+
+        r = vr_cli_noun_uri(api, vr_cli_noun_find("release"), argv[i], &uri, err);
+        if (r >= 0)
+            r = vr_api_send(api, "PATCH", uri, body, NULL, err);
+        if (r >= 0)
+            vr_say(&cli->out, "release %s is %s", argv[i],
+                   pinned ? "kept for good" : "kept as long as all others");
+    }
+    return r;
+}
+
 static const struct vr_command verbs[] = {
+    {.name = "pin",
+     .args = "RELEASE…",
+     .summary = "Keep releases for good, whatever their age",
+     .min_args = 1,
+     .max_args = -1,
+     .run = run_pin,
+     .arg = "pin"},
+    {.name = "unpin",
+     .args = "RELEASE…",
+     .summary = "Let releases go as all others do",
+     .min_args = 1,
+     .max_args = -1,
+     .run = run_pin},
     {.name = "diff compare",
      .args = "RELEASE RELEASE",
      .summary = "Show the difference of two releases by their ids",

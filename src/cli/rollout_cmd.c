@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* vr rollout list|show|cancel|watch. */
+/* vr rollout list|show|watch|retry|cancel. */
 #include "cli/api.h"
 #include "cli/commands.h"
 #include "cli/cli.h"
@@ -12,6 +12,7 @@
 #include "fmt/json.h"
 #include "fmt/uri.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #define ID_DIGITS   32u
@@ -25,6 +26,7 @@ struct values {
     struct vr_opt_int timeout;
     const char *state;
     const char *app;
+    bool wait;
 };
 
 static const struct vr_opt list_opts[] = {
@@ -33,6 +35,13 @@ static const struct vr_opt list_opts[] = {
     {"state", 0, VR_OPT_TEXT, offsetof(struct values, state), "queued|active|ended",
      "only queued, active or ended ones"},
     {"app", 0, VR_OPT_TEXT, offsetof(struct values, app), "APP", "only those of this app"},
+};
+
+static const struct vr_opt retry_opts[] = {
+    {"wait", 'w', VR_OPT_FLAG, offsetof(struct values, wait), NULL,
+     "follow it to its end; the exit code is its outcome"},
+    {"timeout", 0, VR_OPT_INT, offsetof(struct values, timeout), "SECONDS",
+     "with --wait: follow no longer than this", 1, 86400},
 };
 
 static const struct vr_opt watch_opts[] = {
@@ -198,6 +207,33 @@ static int run_cancel(struct vr_cli *cli, const void *opts, int argc, char **arg
     return 0;
 }
 
+static int run_retry(struct vr_cli *cli, const void *opts, int argc, char **argv,
+                     struct vr_err *err)
+{
+    const struct values *v = opts;
+    vr_auto_free char *id = NULL, *path = NULL;
+    vr_auto_json json_t *answer = NULL, *ids = json_array();
+    const char *trace;
+    struct vr_api *api;
+    int r = get_rollout(cli, argv[0], &api, &id, NULL, err);
+
+    if (r < 0)
+        return r;
+    path = vr_strf("/api/v1/rollouts/%s/retry/", id);
+    r = vr_api_send(api, "POST", path, NULL, &answer, err);
+    if (r >= 0)
+        r = vr_json_get_str(answer, "swarm_id", &trace, err);
+    if (r < 0)
+        return r;
+    printf("%s\n", trace);
+    fflush(stdout);
+    vr_json_push(ids, json_string(trace));
+    if (v->wait)
+        return vr_watch_rollouts(cli, ids, v->timeout.value, err);
+    vr_say(&cli->out, "Follow it: vr rollout watch %.8s", trace);
+    return 0;
+}
+
 static int run_watch(struct vr_cli *cli, const void *opts, int argc, char **argv,
                      struct vr_err *err)
 {
@@ -234,6 +270,13 @@ static const struct vr_command verbs[] = {
      .min_args = 1,
      .max_args = -1,
      .run = run_watch},
+    {.name = "retry",
+     .args = "ROLLOUT",
+     .summary = "Do a failed or cancelled rollout once more, with what it had",
+     VR_COMMAND_OPTS(retry_opts, struct values),
+     .min_args = 1,
+     .max_args = 1,
+     .run = run_retry},
     {.name = "cancel",
      .args = "ROLLOUT",
      .summary = "Take a rollout back, as long as no old proc was stopped",
@@ -244,6 +287,6 @@ static const struct vr_command verbs[] = {
 };
 
 const struct vr_command vr_rollout_commands[] = {
-    {.name = "rollout", .summary = "Rollouts: list, show, watch, cancel", .subs = verbs},
+    {.name = "rollout", .summary = "Rollouts: list, show, watch, cancel, retry", .subs = verbs},
     {NULL},
 };
