@@ -16,6 +16,7 @@ struct vr_link;
 struct vr_log_streams;
 struct vr_procs;
 struct vr_slugs;
+struct vr_tidy;
 struct vr_xmlrpc_port;
 
 /** Built by main.c, which owns everything in it; parts keep a borrowed pointer. */
@@ -34,6 +35,7 @@ struct vr_agent {
     struct vr_jobs *jobs;
     struct vr_balancers *balancers;
     struct vr_log_streams *streams;
+    struct vr_tidy *tidy;
     struct vr_xmlrpc_port *xmlrpc; /* NULL: off */
     size_t leftover_count;         /* containers of uptests that are being removed */
 };

@@ -32,7 +32,12 @@ struct vr_agent_config {
     char *ca_file;       /* NULL: the system's */
     bool insecure;       /* plain HTTP to another host is allowed */
     int64_t build_memory_bytes;
-    int64_t userns_base; /* 0: no user namespaces */
+    int64_t blob_budget_bytes, blob_age_days; /* of slugs here; what is needed is never removed */
+    int64_t cache_budget_bytes, cache_age_days, app_cache_budget_bytes; /* of builds */
+    int64_t log_budget_bytes;                                           /* of procs that are gone */
+    int64_t min_free_bytes;   /* on the disk of the state folder: below it nothing is fetched */
+    int64_t disk_low_percent; /* free: a warning */
+    int64_t userns_base;      /* 0: no user namespaces */
     int64_t userns_count;
     json_t *environment; /* {NAME: text}: what a value `$NAME` of an env stands for; or NULL */
     bool down;           /* `vr agent down` */

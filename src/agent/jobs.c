@@ -304,6 +304,11 @@ struct vr_jobs *vr_jobs_free(struct vr_jobs *jobs)
     return NULL;
 }
 
+size_t vr_jobs_count(const struct vr_jobs *jobs)
+{
+    return jobs->count;
+}
+
 static bool has(const struct vr_jobs *jobs, int64_t id)
 {
     for (size_t i = 0; i < jobs->count; i++)

@@ -18,6 +18,9 @@ struct vr_jobs;
 struct vr_jobs *vr_jobs_new(struct vr_agent *agent);
 struct vr_jobs *vr_jobs_free(struct vr_jobs *jobs);
 
+/** Jobs that run, or whose end the server has not acted on. */
+size_t vr_jobs_count(const struct vr_jobs *jobs);
+
 /** Start what is new on the protocol's jobs[]; cancel and forget what is no longer there. */
 void vr_jobs_apply(struct vr_jobs *jobs, const json_t *list);
 

@@ -17,7 +17,7 @@
 #include "agent/log_streams.h"
 #include "agent/procs.h"
 #include "agent/saved.h"
-#include "agent/slugs.h"
+#include "agent/tidy.h"
 #include "agent/usage.h"
 #include "agent/watch.h"
 #include "core/clock.h"
@@ -31,7 +31,6 @@
 
 #define SAVE_AFTER_MS    100
 #define ALONE_AFTER_MS   10000 /* without a server balancers get what it said last */
-#define COLLECT_MS       60000
 #define JOIN_TOKEN_BYTES 4096
 
 struct vr_link {
@@ -48,7 +47,7 @@ struct vr_link {
     bool pending;    /* something changed while a report was under way */
     int64_t retry_ms;
     int64_t last_usage_ns, reported_ns;
-    struct vr_timer *poll_timer, *report_timer, *beat_timer, *save_timer, *collect_timer;
+    struct vr_timer *poll_timer, *report_timer, *beat_timer, *save_timer;
     struct vr_timer *alone_timer; /* how long the server may be silent after our start */
 };
 
@@ -268,13 +267,9 @@ static void save_desired(void *arg)
         vr_error(&l->log, "save the desired state: %s", err.msg);
 }
 
-static void collect(void *arg)
+const json_t *vr_link_current(const struct vr_link *l)
 {
-    struct vr_link *l = arg;
-
-    if (l->is_current)
-        vr_slugs_collect(l->agent->slugs, json_object_get(l->desired, "blobs_keep"));
-    vr_timer_arm(l->collect_timer, COLLECT_MS);
+    return l->is_current ? l->desired : NULL;
 }
 
 /*
@@ -305,6 +300,7 @@ static void act_on(struct vr_link *l, json_t *doc)
     vr_balancers_apply(a->balancers, json_object_get(doc, "balancers"));
     vr_jobs_apply(a->jobs, json_object_get(doc, "jobs"));
     vr_log_streams_apply(a->streams, json_object_get(doc, "streams"));
+    vr_tidy_want(a->tidy, json_integer_value(json_object_get(doc, "janitor_n")));
     vr_timer_arm_once(l->save_timer, SAVE_AFTER_MS);
     vr_link_changed(l);
 }
@@ -402,7 +398,7 @@ static json_t *compose(struct vr_link *l, bool full)
 {
     json_t *procs = json_array(), *jobs = json_array(), *pools = json_array();
     int64_t now = vr_mono_now().ns;
-    json_t *doc;
+    json_t *doc, *notes;
 
     vr_procs_report(l->agent->procs, procs, full);
     vr_jobs_report(l->agent->jobs, jobs, full);
@@ -416,6 +412,9 @@ static json_t *compose(struct vr_link *l, bool full)
     }
     if (full)
         vr_json_set(doc, "facts", vr_usage_facts(l->agent));
+    notes = vr_tidy_report(l->agent->tidy);
+    if (notes)
+        vr_json_set(doc, "janitor", notes);
     return doc;
 }
 
@@ -423,6 +422,7 @@ static void report_failed(struct vr_link *l)
 {
     l->full = true;
     vr_jobs_reported(l->agent->jobs, false);
+    vr_tidy_reported(l->agent->tidy, false);
     vr_timer_arm(l->report_timer, next_retry_ms(l));
 }
 
@@ -439,6 +439,7 @@ static void refused(struct vr_link *l, const struct vr_http_result *result)
         session = json_integer_value(json_object_get(doc, "session"));
     l->full = true;
     vr_jobs_reported(l->agent->jobs, false);
+    vr_tidy_reported(l->agent->tidy, false);
     if (l->is_current && session == l->session) {
         vr_timer_arm(l->report_timer, VR_LINK_COALESCE_MS);
         return;
@@ -475,6 +476,7 @@ static void reported(void *arg, int r, struct vr_http_result *result, const stru
         return;
     }
     vr_jobs_reported(l->agent->jobs, true);
+    vr_tidy_reported(l->agent->tidy, true);
     if (l->pending)
         vr_timer_arm_once(l->report_timer, VR_LINK_COALESCE_MS);
 }
@@ -545,7 +547,6 @@ int vr_link_new(struct vr_agent *agent, struct vr_link **out, struct vr_err *err
     l->beat_timer = vr_timer_new(&agent->loop, beat, l);
     l->save_timer = vr_timer_new(&agent->loop, save_desired, l);
     l->alone_timer = vr_timer_new(&agent->loop, go_alone, l);
-    l->collect_timer = vr_timer_new(&agent->loop, collect, l);
     *out = l;
     return 0;
 }
@@ -559,7 +560,6 @@ struct vr_link *vr_link_free(struct vr_link *l)
     l->beat_timer = vr_timer_free(l->beat_timer);
     l->save_timer = vr_timer_free(l->save_timer);
     l->alone_timer = vr_timer_free(l->alone_timer);
-    l->collect_timer = vr_timer_free(l->collect_timer);
     json_decref(l->desired);
     free(l->token);
     free(l->cluster);
@@ -578,5 +578,5 @@ void vr_link_start(struct vr_link *l)
     }
     poll_desired(l);
     vr_timer_arm(l->beat_timer, VR_LINK_HEARTBEAT_MS);
-    vr_timer_arm(l->collect_timer, COLLECT_MS);
+    vr_tidy_start(a->tidy);
 }

@@ -32,6 +32,9 @@ void vr_link_changed(struct vr_link *link);
 /** The desired state that was saved last, also of a former process; borrowed, NULL if none. */
 const json_t *vr_link_saved(const struct vr_link *link);
 
+/** The same, but only if it is what the server says now; else NULL. */
+const json_t *vr_link_current(const struct vr_link *link);
+
 /** Borrowed; NULL before enrolment. */
 const char *vr_link_token(const struct vr_link *link);
 

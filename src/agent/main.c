@@ -9,6 +9,7 @@
 #include "agent/log_streams.h"
 #include "agent/procs.h"
 #include "agent/slugs.h"
+#include "agent/tidy.h"
 #include "agent/watch.h"
 #include "agent/xmlrpc_port.h"
 #include "core/clock.h"
@@ -142,6 +143,7 @@ static int make_parts(struct vr_agent *a, struct vr_err *err)
     a->jobs = vr_jobs_new(a);
     a->balancers = vr_balancers_new(a);
     a->streams = vr_log_streams_new(a);
+    a->tidy = vr_tidy_new(a);
     return a->config.down ? 0 : vr_xmlrpc_port_open(a, &a->xmlrpc, err);
 }
 
@@ -175,6 +177,7 @@ static void tear_down(struct program *p)
     struct vr_agent *a = &p->agent;
 
     a->xmlrpc = vr_xmlrpc_port_close(a->xmlrpc);
+    a->tidy = vr_tidy_free(a->tidy);
     a->streams = vr_log_streams_free(a->streams);
     a->jobs = vr_jobs_free(a->jobs);
     a->balancers = vr_balancers_free(a->balancers);

@@ -16,6 +16,7 @@
 #include "fmt/json.h"
 #include "net/http_loop.h"
 #include "runtime/mount.h"
+#include "sys/fs.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -25,10 +26,11 @@
 #include <sys/mount.h>
 #include <sys/stat.h>
 
-#define WAITS_MAX   4096
-#define FETCHES_MAX 16
-#define RETRY_MS    500
-#define STALL_MS    30000
+#define WAITS_MAX         4096
+#define FETCHES_MAX       16
+#define RETRY_MS          500
+#define STALL_MS          30000
+#define SPARE_LOW_PERCENT 80 /* of the budget: down to it when it is passed */
 
 struct vr_slug_wait {
     struct vr_slugs *all;
@@ -197,6 +199,26 @@ static void fetched(void *arg, int r, struct vr_http_result *result, const struc
     fetch_next(f->all);
 }
 
+/* Room for what comes: below the reserve, unused slugs go first, however young. */
+static int make_room(struct vr_slugs *s, struct vr_err *err)
+{
+    const struct vr_agent_config *c = &s->agent->config;
+    const json_t *desired = vr_link_current(s->agent->link);
+    const struct vr_slugs_limits none = {0, INT32_MAX};
+    struct vr_slugs_freed freed;
+    int64_t free_bytes = 0;
+
+    if (vr_fs_free_bytes(c->state_dir, &free_bytes, NULL) < 0 || free_bytes >= c->min_free_bytes)
+        return 0;
+    vr_slugs_collect(s, json_object_get(desired, "blobs_keep"), &none, &freed);
+    if (vr_fs_free_bytes(c->state_dir, &free_bytes, err) < 0 || free_bytes >= c->min_free_bytes)
+        return 0;
+    return vr_fail(err, VR_LIMIT,
+                   "the disk of '%.100s' has %" PRId64 " MiB free, of which %" PRId64
+                   " MiB are to stay free",
+                   c->state_dir, free_bytes >> 20, c->min_free_bytes >> 20);
+}
+
 static void begin_fetch(void *arg)
 {
     struct fetch *f = arg;
@@ -214,7 +236,9 @@ static void begin_fetch(void *arg)
     struct vr_err err;
     int r;
 
-    r = vr_blob_begin(f->all->blobs, &f->writer, &err);
+    r = make_room(f->all, &err);
+    if (r == 0)
+        r = vr_blob_begin(f->all->blobs, &f->writer, &err);
     call.sink_ctx = f->writer;
     if (r == 0)
         r = vr_http_loop_start(agent->http, &call, fetched, f, &f->transfer, &err);
@@ -436,7 +460,7 @@ static bool is_wanted(const struct vr_slugs *s, const char *sha256)
 
 struct spare {
     char sha256[VR_SHA256_HEX];
-    int64_t used_s;
+    int64_t used_s, bytes;
 };
 
 struct spares {
@@ -444,6 +468,7 @@ struct spares {
     const json_t *keep;
     struct spare *v;
     size_t n;
+    struct vr_slugs_freed *freed;
 };
 
 static int add_spare(void *user, const char *sha256, int64_t bytes, struct vr_err *err)
@@ -452,40 +477,72 @@ static int add_spare(void *user, const char *sha256, int64_t bytes, struct vr_er
     vr_auto_free char *path = NULL;
     struct stat st = {0};
 
-    if (is_kept(list->keep, sha256) || is_wanted(list->all, sha256))
+    list->freed->kept_count++;
+    list->freed->kept_bytes += bytes;
+    if (vr_blob_path(list->all->blobs, sha256, &path, NULL) < 0 || stat(path, &st) < 0)
         return 0;
-    if (vr_blob_path(list->all->blobs, sha256, &path, NULL) == 0 && stat(path, &st) == 0) {
-        list->v = vr_realloc_array(list->v, list->n + 1, sizeof(*list->v));
-        snprintf(list->v[list->n].sha256, VR_SHA256_HEX, "%s", sha256);
-        list->v[list->n++].used_s = st.st_mtime;
+    if (is_kept(list->keep, sha256) || is_wanted(list->all, sha256)) {
+        list->freed->needed_count++;
+        if (utimensat(AT_FDCWD, path, NULL, AT_SYMLINK_NOFOLLOW) < 0)
+            vr_warn(&list->all->agent->log, "note the use of slug %.12s: %s", sha256,
+                    strerrordesc_np(errno));
+        return 0;
     }
+    list->v = vr_realloc_array(list->v, list->n + 1, sizeof(*list->v));
+    snprintf(list->v[list->n].sha256, VR_SHA256_HEX, "%s", sha256);
+    list->v[list->n].bytes = bytes;
+    list->v[list->n++].used_s = st.st_mtime;
     return 0;
 }
 
-static int newest_first(const void *a, const void *b)
+static int oldest_first(const void *a, const void *b)
 {
     const struct spare *x = a, *y = b;
 
-    return x->used_s < y->used_s ? 1 : x->used_s > y->used_s ? -1 : 0;
+    return x->used_s < y->used_s ? -1 : x->used_s > y->used_s ? 1 : 0;
 }
 
-void vr_slugs_collect(struct vr_slugs *s, const json_t *keep)
+static void delete_spares(struct spares *list, const struct vr_slugs_limits *limits)
 {
-    struct spares list = {.all = s, .keep = keep};
+    struct vr_slugs_freed *f = list->freed;
+    bool over = f->kept_bytes > limits->budget_bytes;
+    int64_t low = limits->budget_bytes / 100 * SPARE_LOW_PERCENT;
+    int64_t oldest = vr_wall_now().us / VR_US_PER_S - limits->age_secs;
     struct vr_err err;
 
+    for (size_t i = 0; i < list->n; i++) {
+        const struct spare *one = &list->v[i];
+
+        if (one->used_s >= oldest && !(over && f->kept_bytes > low))
+            continue;
+        if (vr_blob_delete(list->all->blobs, one->sha256, &err) < 0) {
+            vr_warn(&list->all->agent->log, "delete slug %.12s: %s", one->sha256, err.msg);
+            continue;
+        }
+        f->count++;
+        f->bytes += one->bytes;
+        f->kept_count--;
+        f->kept_bytes -= one->bytes;
+    }
+}
+
+void vr_slugs_collect(struct vr_slugs *s, const json_t *keep, const struct vr_slugs_limits *limits,
+                      struct vr_slugs_freed *out)
+{
+    struct spares list = {.all = s, .keep = keep, .freed = out};
+    struct vr_err err;
+
+    *out = (struct vr_slugs_freed){0};
     if (!json_is_array(keep))
         return; /* the server did not say: nothing is collected on a guess */
     if (vr_blob_each(s->blobs, add_spare, &list, &err) < 0)
         vr_warn(&s->agent->log, "look for unused slugs: %s", err.msg);
     if (list.n)
-        qsort(list.v, list.n, sizeof(*list.v), newest_first);
-    for (size_t i = 0; i < list.n; i++) {
+        qsort(list.v, list.n, sizeof(*list.v), oldest_first);
+    for (size_t i = 0; i < list.n; i++)
         if (vr_mount_remove(s->mounts, list.v[i].sha256, &err) < 0)
             vr_warn(&s->agent->log, "unmount slug %.12s: %s", list.v[i].sha256, err.msg);
-        if (i >= VR_SLUGS_SPARE && vr_blob_delete(s->blobs, list.v[i].sha256, &err) < 0)
-            vr_warn(&s->agent->log, "delete slug %.12s: %s", list.v[i].sha256, err.msg);
-    }
+    delete_spares(&list, limits);
     free(list.v);
 }
 

@@ -59,10 +59,25 @@ struct vr_slug_copy *vr_slugs_keep(struct vr_slugs *s, const char *file, const c
                                    vr_slug_copied_fn fn, void *arg);
 struct vr_slug_copy *vr_slug_copy_free(struct vr_slug_copy *c);
 
-/** Unmount and forget what is neither in `keep` (JSON array of sha256) nor waited for; blobs that
- * nobody refers to go oldest first beyond VR_SLUGS_SPARE. */
-#define VR_SLUGS_SPARE 10
-void vr_slugs_collect(struct vr_slugs *s, const json_t *keep);
+struct vr_slugs_limits {
+    int64_t
+        budget_bytes; /* of the whole store: beyond it unused slugs go, the longest unused first */
+    int64_t age_secs; /* unused slugs go when they are older */
+};
+
+struct vr_slugs_freed {
+    int64_t count, bytes;
+    int64_t kept_count, kept_bytes; /* what is left, of that: */
+    int64_t needed_count;           /* in `keep`, or waited for */
+};
+
+/**
+ * Unmount what is neither in `keep` (JSON array of sha256; NULL: nothing happens) nor waited for,
+ * and delete of it what is beyond the limits. When a slug was used last is kept as the time of its
+ * file, which only the agent sets.
+ */
+void vr_slugs_collect(struct vr_slugs *s, const json_t *keep, const struct vr_slugs_limits *limits,
+                      struct vr_slugs_freed *out);
 
 /** Unmount everything: `vr down`. */
 void vr_slugs_unmount_all(struct vr_slugs *s);

@@ -77,15 +77,9 @@ static struct vr_retention_work work_of(struct vr_janitor *j)
 /* In the transaction that begins a task. @out_told given: the task is over with it; NULL: later */
 static int begin_uptests(struct vr_tx *tx, struct vr_wall now, char **out_told, struct vr_err *err)
 {
-    int64_t id, procs = 0;
-    struct vr_err why;
-    int r = vr_store_testrun_start(tx, 0, 0, now, &id, &procs, &why);
+    int64_t id;
 
-    if (r == -VR_EXISTS) /* one that a user began: it says the same */
-        *out_told = vr_strdup(why.msg);
-    else if (r < 0)
-        return vr_fail(err, why.code, "%s", why.msg);
-    return 0;
+    return vr_store_testrun_start(tx, 0, 0, now, &id, NULL, err);
 }
 
 static int begin_hosts(struct vr_tx *tx, struct vr_wall now, char **out_told, struct vr_err *err)
@@ -118,31 +112,45 @@ static int end_task(struct vr_janitor *j, enum vr_task task, const char *told, s
     return r < 0 ? r : j->spec.commit(j->spec.user, tx, err);
 }
 
-static int run_task(struct vr_janitor *j, enum vr_task task, struct vr_wall now, struct vr_err *err)
+/* 1: it has begun, 0: another test run is under way, the task waits for its next time. */
+static int begin_task(struct vr_janitor *j, enum vr_task task, struct vr_wall now, char **out_told,
+                      struct vr_err *err)
 {
     VR_OWNED(vr_tx_free) struct vr_tx *tx = NULL;
+    VR_ROW(testrun) open = {0};
+    int64_t next = vr_schedule_next(&j->schedules[task], now);
+    int r = vr_store_begin(j->spec.store, VR_DB_WRITE, &tx, err);
+
+    if (r == 0 && task == VR_TASK_UPTESTS && vr_store_testrun_find_open(tx, &open, NULL) == 0) {
+        r = vr_store_schedule_plan(tx, vr_task_name(task), next, err);
+        return r < 0 ? r : vr_store_commit(tx, NULL, err);
+    }
+    if (r == 0)
+        r = vr_store_schedule_start(tx, vr_task_name(task), next, now, err);
+    if (r == 0 && tasks[task].begin)
+        r = tasks[task].begin(tx, now, out_told, err);
+    if (r == 0 && *out_told)
+        r = vr_store_schedule_end(tx, vr_task_name(task), *out_told, now, err);
+    if (r == 0)
+        r = j->spec.commit(j->spec.user, tx, err);
+    return r < 0 ? r : 1;
+}
+
+static int run_task(struct vr_janitor *j, enum vr_task task, struct vr_wall now, struct vr_err *err)
+{
     const struct vr_retention_work work = work_of(j);
     vr_auto_free char *told = NULL;
     struct vr_err why = VR_ERR_NULL;
-    int r = vr_store_begin(j->spec.store, VR_DB_WRITE, &tx, err);
+    int r = begin_task(j, task, now, &told, err);
 
-    if (r == 0)
-        r = vr_store_schedule_start(tx, vr_task_name(task),
-                                    vr_schedule_next(&j->schedules[task], now), now, err);
-    if (r == 0 && tasks[task].begin)
-        r = tasks[task].begin(tx, now, &told, err);
-    if (r == 0 && told)
-        r = vr_store_schedule_end(tx, vr_task_name(task), told, now, err);
-    if (r == 0)
-        r = j->spec.commit(j->spec.user, tx, err);
-    tx = vr_tx_free(tx);
-    if (r < 0 || !tasks[task].pass)
+    if (r <= 0 || !tasks[task].pass)
         return r;
     if (tasks[task].pass(&work, now, &told, &why) < 0) {
         vr_error(j->spec.log, "scheduled %s: %s", vr_task_name(task), why.msg);
         told = vr_strdup(why.msg);
     }
-    return end_task(j, task, told, err);
+    r = end_task(j, task, told, err);
+    return r < 0 ? r : 1;
 }
 
 /* ------------------------------------------------------------------ looks */
@@ -188,6 +196,12 @@ static int tend_uptests(struct vr_janitor *j, bool *out_open, struct vr_err *err
     return r < 0 ? r : j->spec.commit(j->spec.user, tx, err);
 }
 
+static void sooner(int64_t *ms, int64_t other)
+{
+    if (other < *ms)
+        *ms = other > 0 ? other : 0;
+}
+
 /* One look at everything; gives the time until the next one is needed. */
 static int look(struct vr_janitor *j, int64_t *out_ms, struct vr_err *err)
 {
@@ -195,23 +209,27 @@ static int look(struct vr_janitor *j, int64_t *out_ms, struct vr_err *err)
     int r = 0;
 
     *out_ms = VR_JANITOR_LOOK_MS;
-    for (int t = 0; t < VR_TASK_COUNT && r == 0; t++) {
+    for (int t = 0; t < VR_TASK_COUNT && r >= 0; t++) {
         struct vr_wall now = vr_wall_now();
-        bool asked = false;
+        bool asked = false, ran = false;
         int64_t due = 0;
 
         r = look_up(j, (enum vr_task)t, now, &asked, &due, err);
-        if (r == 0 && (asked || (due && due <= now.us)))
+        if (r == 0 && (asked || (due && due <= now.us))) {
             r = run_task(j, (enum vr_task)t, now, err);
-        else if (r == 0 && due && (due - now.us) / 1000 < *out_ms)
-            *out_ms = (due - now.us) / 1000 + 1;
+            ran = r > 0;
+            due = vr_schedule_next(&j->schedules[t], now);
+        }
+        if (due)
+            sooner(out_ms, (due - vr_wall_now().us) / 1000 + 1);
+        if (asked && !ran)
+            sooner(out_ms, VR_JANITOR_RUN_MS);
         if (r < 0)
-            r = vr_fail_in(err, r, "scheduled %s", vr_task_name((enum vr_task)t));
+            return vr_fail_in(err, r, "scheduled %s", vr_task_name((enum vr_task)t));
     }
-    if (r == 0)
-        r = tend_uptests(j, &open, err);
-    if (open && *out_ms > VR_JANITOR_RUN_MS)
-        *out_ms = VR_JANITOR_RUN_MS;
+    r = tend_uptests(j, &open, err);
+    if (open)
+        sooner(out_ms, VR_JANITOR_RUN_MS);
     return r;
 }
 

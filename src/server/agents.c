@@ -357,7 +357,7 @@ static int handle_desired(struct agent *a, struct vr_http_req *req, struct vr_er
 
 static bool is_heartbeat(const json_t *body)
 {
-    static const char *const parts[] = {"procs", "jobs", "pools"};
+    static const char *const parts[] = {"procs", "jobs", "pools", "janitor"};
 
     for (size_t i = 0; i < VR_COUNT(parts); i++)
         if (json_array_size(json_object_get(body, parts[i])))

@@ -129,3 +129,23 @@ TEST(config__a_file_of_the_wrong_kind__is_refused_with_its_key)
     CHECK(READ(&c, "--config", other) == -VR_INVALID);
     CHECK(strstr(err.msg, "balancers") != NULL);
 }
+
+TEST(config__schedules_and_retention__are_read_or_refused_in_one_sentence)
+{
+    vr_auto_free char *good = write_file("schedules: {uptests: {every: 5m}, hosts: off}\n"
+                                         "retention: {keep_releases: 3, blob_budget: 1G}\n");
+    vr_auto_free char *bad = NULL;
+    CONFIG(c);
+    CONFIG(refused);
+    struct vr_err err;
+
+    CHECK(READ(&c, "--config", good) == 0);
+    CHECK(c.schedules[VR_TASK_UPTESTS].secs == 300);
+    CHECK(c.schedules[VR_TASK_HOSTS].kind == VR_SCHEDULE_OFF);
+    CHECK(c.schedules[VR_TASK_BUILDS].kind == VR_SCHEDULE_AT);
+    CHECK(c.retention.keep_releases == 3 && c.retention.blob_budget_bytes == 1 << 30);
+    CHECK(c.retention.build_days == 30);
+    bad = write_file("schedules: {uptests: {every: often}}\n");
+    CHECK(READ(&refused, "--config", bad) == -VR_INVALID);
+    CHECK(strstr(err.msg, "schedules: uptests: every: 'often' is no time") != NULL);
+}

@@ -325,6 +325,18 @@ static int add_balancers(struct vr_tx *tx, int64_t host_id, struct vr_buf *out, 
     return r;
 }
 
+/* Hosts clean up when it is another number than before. */
+static int add_janitor(struct vr_tx *tx, struct vr_buf *out, struct vr_err *err)
+{
+    int64_t n = 0;
+    int r = vr_db_get_i64(tx->db, &n, err,
+                          "SELECT coalesce(max(runs), 0) FROM schedules WHERE task = 'hosts'");
+
+    if (r == 0)
+        add_int(out, "janitor_n", n);
+    return r;
+}
+
 int vr_store_host_desired_json(struct vr_tx *tx, int64_t host_id, const char *cluster,
                                const char *streams, char **out, struct vr_err *err)
 {
@@ -345,6 +357,10 @@ int vr_store_host_desired_json(struct vr_tx *tx, int64_t host_id, const char *cl
         r = add_balancers(tx, host_id, &b, err);
     if (r == 0)
         r = add_blobs(tx, host_id, &b, err);
+    if (r < 0)
+        return vr_fail_in(err, r, "desired state of host '%s'", host.name);
+    if (r == 0)
+        r = add_janitor(tx, &b, err);
     if (r < 0)
         return vr_fail_in(err, r, "desired state of host '%s'", host.name);
     vr_buf_addf(&b, ",\"streams\":");

@@ -161,6 +161,31 @@ static int apply_pool(struct vr_tx *tx, int64_t host_id, const json_t *row, stru
     return vr_store_pool_report(tx, host_id, &report, now, err);
 }
 
+/* What its janitor did: for people. */
+static int apply_note(struct vr_tx *tx, int64_t host_id, const json_t *row, struct vr_wall now,
+                      struct vr_err *err)
+{
+    VR_ROW(host) host = {0};
+    const char *kind, *message;
+    int r = vr_json_get_str(row, "kind", &kind, err);
+
+    if (r == 0)
+        r = vr_json_get_str(row, "message", &message, err);
+    if (r < 0)
+        return vr_fail_in(err, r, "janitor");
+    r = vr_store_host_find_id(tx, host_id, &host, err);
+    if (r == 0)
+        vr_store_event_add(tx, &(struct vr_event){.kind = "event",
+                                                  .title = host.name,
+                                                  .message = message,
+                                                  .tags = vr_streq(kind, "disk")
+                                                              ? "[\"janitor\", \"disk\"]"
+                                                              : "[\"janitor\"]",
+                                                  .host_id = host_id,
+                                                  .time = now});
+    return r;
+}
+
 typedef int apply_fn(struct vr_tx *tx, int64_t host_id, const json_t *row, struct vr_wall now,
                      struct vr_err *err);
 
@@ -278,6 +303,8 @@ static int apply_all(struct target *t, const struct vr_host_row *host, const jso
         r = apply_rows(t, body, "jobs", apply_job, err);
     if (r == 0)
         r = apply_rows(t, body, "pools", apply_pool, err);
+    if (r == 0)
+        r = apply_rows(t, body, "janitor", apply_note, err);
     if (r == 0 && head->full)
         r = stop_missing(t->tx, host->id, body, t->now, err);
     if (r == 0)

@@ -67,8 +67,8 @@ def ended(platform):
 
 
 @contextlib.contextmanager
-def running(name):
-    platform = started(name)
+def running(name, **more):
+    platform = started(name, **more)
     try:
         yield platform.start()
     finally:

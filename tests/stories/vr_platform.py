@@ -109,7 +109,7 @@ class Host:
             os.makedirs(path, 0o711)
         self.options = ["--server", platform.url, "--name", name, "--address", address, "--roles", roles,
                         "--squad", squad, "--join-token-file", platform.join_token, "--state-dir", self.state_dir,
-                        "--run-dir", self.run_dir, *(["--insecure"] if netns else [])]
+                        "--run-dir", self.run_dir, *platform.agent_options, *(["--insecure"] if netns else [])]
         self.xmlrpc_port = vr_leaks.free_port()
         self.options += ["--xmlrpc-listen", f"127.0.0.1:{self.xmlrpc_port}"]
         self.log = os.path.join(folder, "agent.log")
@@ -133,11 +133,13 @@ class Host:
 class Platform:
     """Server, a first host and whoever joins; everything below `root`."""
 
-    def __init__(self, name, listen="127.0.0.1", driver="haproxy", first_host=None, options=None, ports=PORTS):
+    def __init__(self, name, listen="127.0.0.1", driver="haproxy", first_host=None, options=None, ports=PORTS,
+                 config=None, agent_options=()):
         self.root = tempfile.mkdtemp(prefix=f"vr-story-{name}-")
         os.chmod(self.root, 0o755)
         self.programs = Programs(self.root)
         self.listen = listen
+        self.config, self.agent_options = config or {}, agent_options
         self.port, self.http_port = vr_leaks.free_port(), vr_leaks.free_port()
         self.ports = ports
         self.first_port = vr_leaks.free_range(ports)
@@ -158,6 +160,7 @@ class Platform:
                   "join_token_file": self.join_token,
                   "balancers": {"default": {"BACKEND": driver, "hosts": [self.first_host],
                                             "options": {"bind": f"{self.listen}:{self.http_port}", **options}}}}
+        config.update(self.config)
         path = os.path.join(self.root, "server.yaml")
         with open(path, "w") as file:
             json.dump(config, file, indent=1)  # JSON is YAML
