@@ -18,7 +18,7 @@ from test_openapi import fresh, known, unique
 DOCUMENT = vr_openapi.load()
 LONG = os.environ.get("VR_TEST_LONG") == "1"
 SEED = os.environ.get("VR_SEED", "1")
-FIELD_SAMPLES = 20  # values a field gets of each kind
+FIELD_SAMPLES = 15  # values a field gets of each kind
 SHOWN = 8
 
 WITH_BODY = [o for o in DOCUMENT.operations if o.body]
@@ -169,7 +169,7 @@ def values_for(o, name, schema):
         found += [(v, True) for v in ([["a", "/b"]], [["/a", "b"]], [["/a", "/../b"]], [["/a", "/b"], ["/c", "/b"]], [["/a"]], [["/a", "/b", "ro"]], [{"a": 1}],
                                       [["/a", "/" + "b" * 2000]], [[f"/a{i}", f"/b{i}"] for i in range(101)], "- [/a]\n", vr_hostile.BOMB)]
     found += [(v, True) for v in vr_hostile.NOT_JSON]
-    found += [(v, not name.endswith("_yaml")) for v in vr_hostile.LARGE]
+    found += [(v, not name.endswith("_yaml") and len(field) > 1) for v in vr_hostile.LARGE]
     return found
 
 

@@ -56,7 +56,7 @@ class Document:
             if "additionalProperties" not in schema:
                 schema["additionalProperties"] = False
             if "required" not in schema and not chosen:
-                schema["required"] = list(properties)
+                schema["required"] = [k for k, v in properties.items() if not self.resolve(v).get("x-optional")]
         elif isinstance(schema.get("additionalProperties"), dict):
             schema["additionalProperties"] = self.strict(schema["additionalProperties"])
         if "items" in schema:
@@ -97,6 +97,11 @@ class Operation:
 
     def __repr__(self):
         return self.id
+
+    def rights_of(self, path):
+        """(role, scope) that a path needs; some nouns of a path for several want another than the rest."""
+        noun = path.split("/")[3] if path.startswith("/api/v1/") else None
+        return self.node.get("x-role-of", {}).get(noun, self.role), self.node.get("x-scope-of", {}).get(noun, self.scope)
 
     @property
     def is_write(self):

@@ -118,7 +118,45 @@ class World:
         self.token = api.create("/api/v1/tokens/", {"name": "laptop"})
         answer = api.must("POST", f"/api/v1/procs/{self.proc['proc_id']}/?wait=10", {"action": "restart"}).json
         self.command = f"/api/v1/commands/{answer['command']['id']}/"
+        self.make_rest()
         self.settle()
+
+    def make_rest(self):
+        """Stack, image, dashboard, profile, test run."""
+        api = self.api
+        self.stack = api.create("/api/v1/stacks/", {"name": "jammy", "desc": "Ubuntu 22.04"})
+        api.must("PUT", f"{self.stack}script/?name=jammy.sh", raw=b"#!/bin/sh\n")
+        api.create("/api/v1/apps/", {"name": "stacked", "repo_url": "https://git.example.com/s.git", "stack": self.stack})
+        self.image = self.make_image()
+        self.dashboard = api.create("/api/v1/dashboard/", {"name": "Ours", "slug": "ours", "apps": [self.app]})
+        self.profile = api.get("/api/v1/profile/")["objects"][0]["resource_uri"]
+        self.testrun = api.must("POST", "/api/v1/testruns/").json["resource_uri"]
+        wait_for("the test run has ended", lambda: api.get(self.testrun)["end"], 30)
+        self.testresult = api.get(self.testrun)["testresults"][0]["resource_uri"]
+
+    def make_image(self):
+        """Nobody builds images here: rows are written, and their file is a slug that is there."""
+        sha256 = self.api.get(self.build)["file_sha256"]
+        with contextlib.closing(sqlite3.connect(self.server.database)) as db, db:
+            for name, file in (("jammy_1", "images/jammy_1.tar.gz"), ("jammy_2", "images/jammy_2/jammy_2.tar.gz")):
+                db.execute("INSERT INTO images (stack_id, name, file, file_md5, file_sha256, active, created_us) VALUES (1, ?, ?, ?, ?, 1, 1)",
+                           (name, file, "0" * 32, sha256))
+        return self.api.get("/api/v1/images/")["objects"][0]["resource_uri"]
+
+    def version_without_app(self):
+        """A swarm and a version of it that cannot come back: its app is gone."""
+        app = self.new_app()
+        swarm = self.new_swarm(app=app)
+        version = self.api.get(f"{swarm}versions/")["objects"][0]["id"]
+        self.api.must("PATCH", swarm, {"app": self.app})
+        self.api.must("DELETE", app)
+        return swarm, version
+
+    def version_of_deleted(self):
+        app = self.new_app()
+        version = self.api.get(f"{app}versions/")["objects"][0]["id"]
+        self.api.must("DELETE", app)
+        return version
 
     def dispatch(self, swarm, **body):
         """Start a rollout and wait until it is done; its id."""
@@ -174,6 +212,12 @@ class World:
 
     def new_user(self):
         return self.api.create("/api/v1/user/", {"username": self.name("user"), "password": PASSWORD})
+
+    def new_stack(self):
+        return self.api.create("/api/v1/stacks/", {"name": self.name("stack")})
+
+    def new_dashboard(self):
+        return self.api.create("/api/v1/dashboard/", {"name": self.name("Board ")})
 
     def new_token(self):
         return self.api.create("/api/v1/tokens/", {"name": self.name("token")})

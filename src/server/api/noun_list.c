@@ -43,6 +43,7 @@ static int for_each(struct vr_write *w, const struct vr_noun *noun, const char *
 
     if (!list)
         return 0;
+    w->field = name;
     if (!json_is_array(list))
         return vr_fail(err, VR_INVALID, "field '%s' is not a list", name);
     if (json_array_size(list) > VR_NOUN_LIST_MAX)
@@ -52,12 +53,16 @@ static int for_each(struct vr_write *w, const struct vr_noun *noun, const char *
         int r;
 
         vr_buf_clear(&w->changes);
+        w->field = NULL;
         r = one(w, noun, value, err);
+        if (r < 0 && !w->field)
+            w->field = name;
         if (r < 0)
             return vr_fail_in(err, r, "%s[%zu]", name, i);
         if (w->status >= 400)
             return 0;
     }
+    w->field = NULL;
     return 0;
 }
 
