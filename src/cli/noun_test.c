@@ -85,3 +85,18 @@ TEST(noun_value__a_yaml_file__is_checked_and_sent_as_it_is)
     CHECK(value("swarm", "config", path, &bad, &err) == -VR_INVALID);
     CHECK(strstr(err.msg, path) && !bad);
 }
+
+TEST(time_parse__dates_times_and_spans__are_moments)
+{
+    struct vr_wall day, moment, past, to_come;
+    struct vr_err err = VR_ERR_NULL;
+
+    CHECK(!vr_cli_time_parse("2026-01-31", -1, &day, &err));
+    CHECK(!vr_cli_time_parse("2026-01-31T12:00:00Z", -1, &moment, &err));
+    CHECK(moment.us - day.us == 12 * 3600 * VR_US_PER_S);
+    CHECK(!vr_cli_time_parse("2h", -1, &past, &err));
+    CHECK(!vr_cli_time_parse("2h", 1, &to_come, &err));
+    CHECK(to_come.us - past.us >= 4 * 3600 * VR_US_PER_S);
+    CHECK(vr_cli_time_parse("soon", 1, &day, &err) == -VR_INVALID && strstr(err.msg, "'soon'"));
+    CHECK(vr_cli_time_parse("-5m", 1, &day, NULL) == -VR_INVALID);
+}

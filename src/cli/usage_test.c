@@ -36,9 +36,10 @@ static struct vr_run_result run(const char *line)
 
 TEST(vr__help_of_every_level__goes_to_standard_output)
 {
-    static const char *const lines[] = {"--help",      "swarm -h",   "swarm list -h", "app -h",
-                                        "app add -h",  "rollout -h", "build -h",      "login -h",
-                                        "token rm -h", "up -h",      "down -h"};
+    static const char *const lines[] = {
+        "--help",     "swarm -h", "swarm list -h", "app -h",  "app add -h", "rollout -h",
+        "build -h",   "login -h", "token rm -h",   "up -h",   "down -h",    "secret set -h",
+        "history -h", "log -h",   "user add -h",   "image -h"};
 
     for (size_t i = 0; i < VR_COUNT(lines); i++) {
         auto_result r = run(lines[i]);
@@ -51,10 +52,32 @@ TEST(vr__help_of_every_level__goes_to_standard_output)
 
 TEST(vr__wrong_words__are_usage_errors_on_standard_error)
 {
-    static const char *const lines[] = {"",           "nope",           "app",       "app nope",
-                                        "swarm",      "swarm shop",     "ps --nope", "swarm a b c",
-                                        "app add",    "-o xml ps",      "scale a x", "ps --host",
-                                        "swarm [ v1", "rollout show x", "proc start"};
+    static const char *const lines[] = {"",
+                                        "nope",
+                                        "app",
+                                        "app nope",
+                                        "swarm",
+                                        "swarm shop",
+                                        "ps --nope",
+                                        "swarm a b c",
+                                        "app add",
+                                        "-o xml ps",
+                                        "scale a x",
+                                        "ps --host",
+                                        "swarm [ v1",
+                                        "rollout show x",
+                                        "proc start",
+                                        "swarm a v1 --replace-ingredients x --add-ingredients y",
+                                        "secret set app x KEY",
+                                        "uptests --wait",
+                                        "completion tcsh",
+                                        "-l LOUD ps",
+                                        "history nonsense x",
+                                        "token create x --expires soon",
+                                        "help nonsense",
+                                        "stack script x -",
+                                        "profile set",
+                                        "log --since soon"};
 
     for (size_t i = 0; i < VR_COUNT(lines); i++) {
         auto_result r = run(lines[i]);
