@@ -238,8 +238,9 @@ static bool refuse_type(struct vr_http_req *req, const struct vr_route *route)
 }
 
 /*
- * What a browser does may have been asked for by a page of another site. Clients that send their
- * credentials with a request have been asked by nobody else. Returns true if it refused.
+ * What a browser does may have been asked for by a page of another site, which could also read a
+ * WebSocket. Clients that send their credentials with a request have been asked by nobody else.
+ * Returns true if it refused.
  */
 static bool refuse_foreign(struct vr_http_req *req, const struct found *f)
 {
@@ -247,7 +248,8 @@ static bool refuse_foreign(struct vr_http_req *req, const struct found *f)
 
     if (!f->who.session_id && f->route->role != VR_ROLE_ANYONE)
         return false;
-    if ((is_unsafe(req) || is_form) && vr_session_is_foreign(req))
+    if ((is_unsafe(req) || is_form || vr_http_req_header(req, "upgrade")) &&
+        vr_session_is_foreign(req))
         vr_http_answer_error(req, 403, "this request was made by a page of another site");
     else if (is_unsafe(req) && f->who.session_id && !vr_session_has_csrf(req, &f->who))
         vr_http_answer_error(req, 403,

@@ -88,20 +88,16 @@ static inline int add_swarm(struct fixture *f, const char *config, int64_t *out)
     return vr_store_swarm_insert(f->tx, &swarm, out, NULL);
 }
 
-/** Open an empty store, fill it in a write transaction and leave that open. */
-static inline bool fixture_init(struct fixture *f)
+/** Fill an empty store in the write transaction of `f`. */
+static inline bool fixture_fill(struct fixture *f)
 {
-    vr_auto_free char *url = vr_strf("sqlite:%s/store.db", vr_tap_dir());
     struct vr_app_row app = {.name = (char *)"hello",
                              .repo_url = (char *)"https://example.com/hello.git",
                              .repo_type = (char *)"git"};
     struct vr_squad_row squad = {.name = (char *)"default"};
     struct vr_balancer_row balancer = {.name = (char *)"lb", .driver = (char *)"haproxy"};
 
-    *f = (struct fixture){0};
-    if (vr_store_open(url, NULL, &f->store, NULL) < 0 ||
-        vr_store_begin(f->store, VR_DB_WRITE, &f->tx, NULL) < 0 ||
-        vr_store_app_insert(f->tx, &app, &f->app, NULL) < 0 ||
+    if (vr_store_app_insert(f->tx, &app, &f->app, NULL) < 0 ||
         vr_store_squad_insert(f->tx, &squad, &f->squad, NULL) < 0)
         return false;
     f->host[0] = add_host(f->tx, "h1.example.com", f->squad);
@@ -109,6 +105,16 @@ static inline bool fixture_init(struct fixture *f)
     return vr_store_balancer_insert(f->tx, &balancer, &f->balancer, NULL) == 0 &&
            vr_store_balancer_set_hosts(f->tx, f->balancer, f->host, 2, NULL) == 0 &&
            add_release(f) == 0 && add_swarm(f, "prod", &f->swarm) == 0;
+}
+
+/** Open an empty store, fill it in a write transaction and leave that open. */
+static inline bool fixture_init(struct fixture *f)
+{
+    vr_auto_free char *url = vr_strf("sqlite:%s/store.db", vr_tap_dir());
+
+    *f = (struct fixture){0};
+    return vr_store_open(url, NULL, &f->store, NULL) == 0 &&
+           vr_store_begin(f->store, VR_DB_WRITE, &f->tx, NULL) == 0 && fixture_fill(f);
 }
 
 #define FIXTURE(f) __attribute__((cleanup(fixture_fini))) struct fixture f

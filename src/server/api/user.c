@@ -134,11 +134,50 @@ static void user_preset(const struct vr_write *w, void *row)
     user->joined_us = w->call->now.us;
 }
 
+static int refuse_field(struct vr_write *w, const char *field, struct vr_err *err)
+{
+    return vr_fail(err, VR_DENIED, "user '%s' is a %s; '%s' of a user is changed by an admin",
+                   w->call->who.username, vr_role_name(w->call->who.role), field);
+}
+
+/* Who is no admin may send back what they read, but change their own name and address only. */
+static int refuse_others(struct vr_write *w, const struct vr_user_row *user, const json_t *body,
+                         struct vr_err *err)
+{
+    VR_ROW(user) now = {0};
+    int64_t apps[VR_WHO_GRANTS_MAX];
+    size_t n = 0;
+    bool differ;
+    int r;
+
+    if (user->id != w->call->who.id)
+        return vr_fail(err, VR_DENIED, "user '%s' is a %s; only an admin changes others",
+                       w->call->who.username, vr_role_name(w->call->who.role));
+    r = vr_store_user_find_id(w->tx, user->id, &now, err);
+    if (r == 0)
+        r = read_new_grants(w, user, body, apps, &n, &differ, err);
+    if (r < 0)
+        return r;
+    if (!vr_streq(user->username, now.username))
+        return refuse_field(w, "username", err);
+    if (!vr_streq(user->password, now.password))
+        return refuse_field(w, "password", err);
+    if (!vr_streq(user->role, now.role))
+        return refuse_field(w, "role", err);
+    if (user->is_active != now.is_active)
+        return refuse_field(w, "is_active", err);
+    if (user->must_change_password != now.must_change_password)
+        return refuse_field(w, "must_change_password", err);
+    return differ ? refuse_field(w, "grants", err) : 0;
+}
+
 /* An admin who locks themselves out would leave nobody to let them in again. */
-static int keep_self(struct vr_write *w, void *row, const json_t *body, struct vr_err *err)
+static int check_user(struct vr_write *w, void *row, const json_t *body, struct vr_err *err)
 {
     const struct vr_user_row *user = row;
 
+    if (w->call->who.role < VR_ROLE_ADMIN)
+        return refuse_others(w, user, body, err);
     if (user->id != w->call->who.id || (user->is_active && vr_streq(user->role, "admin")))
         return 0;
     return vr_fail(err, VR_EXISTS, "user '%s' cannot take their own rights away", user->username);
@@ -198,72 +237,9 @@ static const struct vr_noun user_noun = {
     .fini = user_fini,
     .label = user_label,
     .preset = user_preset,
-    .check = keep_self,
+    .check = check_user,
     .stored = user_stored,
     .leaving = refuse_self,
-};
-
-/* ------------------------------------------------------------------ one's own */
-
-static const struct vr_noun_field self_fields[] = {
-    {"first_name", VR_NOUN_TEXT, offsetof(struct vr_user_row, first_name)},
-    {"last_name", VR_NOUN_TEXT, offsetof(struct vr_user_row, last_name)},
-    {"email", VR_NOUN_TEXT, offsetof(struct vr_user_row, email)},
-};
-
-static int refuse_field(struct vr_write *w, const char *field, struct vr_err *err)
-{
-    return vr_fail(err, VR_DENIED, "user '%s' is a %s; '%s' of a user is changed by an admin",
-                   w->call->who.username, vr_role_name(w->call->who.role), field);
-}
-
-static bool is_other_text(const json_t *body, const char *field, const char *now)
-{
-    const json_t *value = json_object_get(body, field);
-
-    return value && !vr_streq(json_string_value(value), now);
-}
-
-/* What was read may be sent back, but not with other values where these are not theirs to set. */
-static int refuse_others(struct vr_write *w, void *row, const json_t *body, struct vr_err *err)
-{
-    const struct vr_user_row *user = row;
-    const json_t *active = json_object_get(body, "is_active");
-    int64_t apps[VR_WHO_GRANTS_MAX];
-    size_t n = 0;
-    bool differ;
-    int r;
-
-    if (user->id != w->call->who.id)
-        return vr_fail(err, VR_DENIED, "user '%s' is a %s; only an admin changes others",
-                       w->call->who.username, vr_role_name(w->call->who.role));
-    if (is_other_text(body, "username", user->username))
-        return refuse_field(w, "username", err);
-    if (is_other_text(body, "role", user->role))
-        return refuse_field(w, "role", err);
-    if (active && !json_is_true(active))
-        return refuse_field(w, "is_active", err);
-    if (json_object_get(body, "password"))
-        return vr_fail(err, VR_DENIED,
-                       "one's own password is changed by POST /api/v1/user/%" PRId64 "/password/",
-                       user->id);
-    r = read_new_grants(w, user, body, apps, &n, &differ, err);
-    return r == 0 && differ ? refuse_field(w, "grants", err) : r;
-}
-
-static const struct vr_noun self_noun = {
-    .resource = VR_RES_USERS,
-    .title = "user",
-    .fields = self_fields,
-    .field_count = VR_COUNT(self_fields),
-    .row_bytes = sizeof(struct vr_user_row),
-    .id_offset = offsetof(struct vr_user_row, id),
-    .version_offset = offsetof(struct vr_user_row, row_version),
-    .find = user_find,
-    .update = user_update,
-    .fini = user_fini,
-    .label = user_label,
-    .check = refuse_others,
 };
 
 /* ------------------------------------------------------------------ handlers */
@@ -312,8 +288,6 @@ static int user_replace(struct vr_call *call, struct vr_err *err)
 
 static int user_patch(struct vr_call *call, struct vr_err *err)
 {
-    if (call->who.role < VR_ROLE_ADMIN)
-        return vr_noun_patch(call, &self_noun, err);
     return change_user(call, vr_noun_patch, err);
 }
 
