@@ -368,5 +368,51 @@ int vr_dispatch(struct vr_tx *tx, const struct vr_dispatch_spec *spec, char **ou
     row.squad_id = swarm.squad_id;
     row.policy_json = vr_strdup(swarm.policy_json);
     row.created_us = spec->now.us;
+    row.group_id = vr_strdup(spec->group_id);
+    return insert(tx, &row, out_id, err);
+}
+
+static int check_retry(const struct vr_rollout_row *old, struct vr_err *err)
+{
+    if (!vr_streq(old->state, "ended"))
+        return vr_fail(err, VR_EXISTS, "rollout '%.8s' has not ended yet", old->id);
+    if (vr_streq(old->kind, vr_kind_name(VR_HEAL)) || vr_streq(old->kind, vr_kind_name(VR_MOVE)))
+        return vr_fail(err, VR_EXISTS, "rollout '%.8s' is a %s: the platform repeats it by itself",
+                       old->id, old->kind);
+    return 0;
+}
+
+int vr_dispatch_retry(struct vr_tx *tx, const char *rollout_id, int64_t user_id, struct vr_wall now,
+                      char **out_id, struct vr_err *err)
+{
+    VR_ROW(swarm) swarm = {0};
+    VR_ROW(rollout) old = {0};
+    VR_ROW(rollout) row = {0};
+    struct vr_dispatch_spec spec = {.user_id = user_id, .now = now};
+    int r = vr_store_rollout_find(tx, rollout_id, &old, err);
+
+    if (r == 0)
+        r = check_retry(&old, err);
+    if (r == 0)
+        r = vr_store_swarm_find_id(tx, old.swarm_id, &swarm, err);
+    if (r == 0)
+        r = take_pool(tx, &swarm, &row.pool_id, err);
+    spec.swarm_id = old.swarm_id;
+    if (r == 0)
+        r = supersede_queued(tx, &spec, err);
+    if (r < 0)
+        return r;
+    take_release(&row, &old);
+    if (vr_streq(old.kind, vr_kind_name(VR_DISPATCH)))
+        row.build_id = row.release_id = 0; /* the build may have failed: its inputs find it */
+    row.swarm_id = old.swarm_id;
+    row.kind = vr_strdup(old.kind);
+    row.user_id = user_id;
+    row.state = vr_strdup("queued");
+    row.size = old.size;
+    row.squad_id = old.squad_id;
+    row.policy_json = vr_strdup(old.policy_json);
+    row.created_us = now.us;
+    row.retry_of = vr_strdup(rollout_id);
     return insert(tx, &row, out_id, err);
 }

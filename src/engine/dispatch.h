@@ -13,6 +13,7 @@ struct vr_dispatch_spec {
     enum vr_kind kind;  /* dispatch, rollback, scale, restart */
     int64_t release_id; /* rollback: the release to go back to; 0: of the rollout before */
     int64_t user_id;
+    const char *group_id; /* common to those of one action on many swarms; NULL: none */
     struct vr_wall now;
 };
 
@@ -28,6 +29,18 @@ struct vr_dispatch_spec {
 VR_MUST_USE
 int vr_dispatch(struct vr_tx *tx, const struct vr_dispatch_spec *spec, char **out_id,
                 struct vr_err *err);
+
+/**
+ * Queue a rollout with the inputs of one that has ended: its wish, size, squad and policy, and its
+ * commit if that was resolved. What was built or released is looked up again.
+ * @out_id  given
+ *
+ * Returns -VR_NOT_FOUND, -VR_EXISTS (it has not ended, or the platform made it), and the codes of
+ * vr_dispatch().
+ */
+VR_MUST_USE
+int vr_dispatch_retry(struct vr_tx *tx, const char *rollout_id, int64_t user_id, struct vr_wall now,
+                      char **out_id, struct vr_err *err);
 
 /** The frozen wish as it would be now: what vr_dispatch() writes to wish_json. Given. */
 VR_MUST_USE

@@ -3,6 +3,7 @@
 #include "server/server_fixture.h"
 #include "store/app.h"
 #include "store/image.h"
+#include "store/rollout.h"
 #include "store/resource.h"
 
 #define RUN(cases) CHECK(rig_run(&r, cases, VR_COUNT(cases)))
@@ -368,4 +369,106 @@ TEST(index__lists_every_resource_of_the_contract_without_a_login)
 
         CHECK(strstr(r.last.body, part));
     }
+}
+
+/* A squad with one host, an app, a buildpack, and swarms "a" with a version, "b" without. */
+static const struct rig_case platform[] = {
+    {"POST", "/api/v1/buildpacks/", "{\"repo_url\": \"builtin:static\", \"order\": 1}", 201, NULL},
+    {"POST", "/api/v1/apps/", "{\"name\": \"shop\", \"repo_url\": \"https://x/shop\"}", 201, NULL},
+    {"POST", "/api/v1/squads/", "{\"name\": \"dc\"}", 201, NULL},
+    {"POST", "/api/v1/swarms/",
+     "{\"app\": \"/api/v1/apps/shop/\", \"squad\": \"/api/v1/squads/dc/\", \"config_name\": \"a\","
+     " \"proc_name\": \"web\", \"version\": \"v1\"}",
+     201, NULL},
+    {"POST", "/api/v1/swarms/",
+     "{\"app\": \"/api/v1/apps/shop/\", \"squad\": \"/api/v1/squads/dc/\", \"config_name\": \"b\","
+     " \"proc_name\": \"web\"}",
+     201, NULL},
+};
+
+TEST(squads__redispatched__are_a_group_of_rollouts)
+{
+    static const struct rig_case cases[] = {
+        {"POST", "/api/v1/squads/nope/redispatch/", "{}", 404, NULL},
+        {"POST", "/api/v1/squads/dc/redispatch/?plan=1", "{}", 200, "\"plans\":[{"},
+        {"GET", "/api/v1/rollouts/", NULL, 200, "\"total_count\":0"},
+        {"POST", "/api/v1/squads/dc/redispatch/", "{}", 202, "has no version to dispatch"},
+        {"GET", "/api/v1/rollouts/?group__isnull=false", NULL, 200, "\"total_count\":1"},
+        {"POST", "/api/v1/rollouts/none/retry/", "{}", 404, NULL},
+    };
+    RIG(r);
+
+    CHECK(rig_start(&r));
+    RUN(platform);
+    RUN(cases);
+}
+
+static bool end_rollouts(struct rig *r, char **out_id)
+{
+    VR_OWNED(vr_tx_free) struct vr_tx *tx = NULL;
+    VR_ROWS(rollout) open = {0};
+
+    if (vr_store_begin(r->server.store, VR_DB_WRITE, &tx, &r->err) < 0 ||
+        vr_store_rollout_list_open(tx, 1, &open, &r->err) < 0 || open.n != 1 ||
+        vr_store_rollout_end(tx, open.v[0].id, "failed", vr_wall_now(), &r->err) < 0)
+        return false;
+    *out_id = vr_strdup(open.v[0].id);
+    return vr_store_commit(tx, NULL, &r->err) == 0;
+}
+
+TEST(rollouts__retried__are_linked_both_ways)
+{
+    RIG(r);
+    vr_auto_free char *id = NULL;
+    vr_auto_free char *path = NULL;
+    vr_auto_free char *retry = NULL;
+    vr_auto_free char *filter = NULL;
+
+    CHECK(rig_start(&r));
+    RUN(platform);
+    CHECK(rig_send(&r, "POST", "/api/v1/swarms/1/swarm/", "ann", "{}") == 202);
+    CHECK(end_rollouts(&r, &id));
+    path = vr_strf("/api/v1/rollouts/%s/", id);
+    retry = vr_strf("%sretry/", path);
+    filter = vr_strf("/api/v1/rollouts/?retry_of=%s", id);
+    CHECK(rig_send(&r, "POST", retry, "ann", "{}") == 202);
+    CHECK(rig_get(&r, filter, "ann") == 200);
+    CHECK(strstr(r.last.body, "\"total_count\":1") && strstr(r.last.body, "\"tag\":\"v1\""));
+    CHECK(rig_get(&r, path, "ann") == 200);
+    CHECK(!strstr(r.last.body, "\"retried_by\":null"));
+}
+
+TEST(swarms__all_procs__take_one_action)
+{
+    static const struct rig_case cases[] = {
+        {"POST", "/api/v1/swarms/1/procs/", "{}", 400, "'action'"},
+        {"POST", "/api/v1/swarms/1/procs/", "{\"action\": \"jump\"}", 400, "start, stop, restart"},
+        {"POST", "/api/v1/swarms/9/procs/", "{\"action\": \"stop\"}", 404, NULL},
+        {"POST", "/api/v1/swarms/1/procs/", "{\"action\": \"stop\"}", 202, "\"commands\":[]"},
+    };
+    RIG(r);
+
+    CHECK(rig_start(&r));
+    RUN(platform);
+    RUN(cases);
+}
+
+TEST(search__by_any_part__and_its_callback_is_a_name)
+{
+    static const struct rig_case cases[] = {
+        {"GET", "/swarmsearch/?query=SHO", NULL, 200, "\"shortname\":\"shop-v1-a-web\""},
+        {"GET", "/swarmsearch/?query=%25", NULL, 200, "[]"},
+        {"GET", "/swarmsearch/", NULL, 200, "\"app_name\":\"shop\""},
+        {"GET", "/swarmsearch/?query=v1&callback=jQuery1.cb", NULL, 200, "/**/jQuery1.cb([{"},
+        {"GET", "/swarmsearch/?callback=alert(1)", NULL, 400, "no name of a function"},
+        {"GET", "/log/rss/", NULL, 200, "<rss version=\"2.0\">"},
+        {"GET", "/log/rss/", NULL, 200, "<title>activity by ann at "},
+    };
+    RIG(r);
+
+    CHECK(rig_start(&r));
+    RUN(platform);
+    RUN(cases);
+    CHECK(rig_get(&r, "/swarmsearch/", NULL) == 401);
+    CHECK(rig_get(&r, "/log/rss/", NULL) == 401);
 }

@@ -111,7 +111,7 @@ extern const struct vr_route vr_routes_account[];
 extern const struct vr_route vr_routes_token[];
 extern const struct vr_route vr_routes_session[];
 extern const struct vr_route vr_routes_stream[];
-extern const struct vr_route vr_routes_stack[]; /* and images */
+extern const struct vr_route vr_routes_stack[];     /* and images */
 extern const struct vr_route vr_routes_dashboard[]; /* and profiles */
 extern const struct vr_route vr_routes_testrun[];
 extern const struct vr_route vr_routes_schedule[]; /* and retention, and beginning test runs */
@@ -119,7 +119,9 @@ extern const struct vr_route vr_routes_schedule[]; /* and retention, and beginni
 /* Outside of /api/v1/. */
 extern const struct vr_route vr_routes_old_stream[];
 extern const struct vr_route vr_routes_login[];
+extern const struct vr_route vr_routes_bulk[];
 extern const struct vr_route vr_routes_file[];
+extern const struct vr_route vr_routes_feed[]; /* and the search of the original */
 extern const struct vr_route vr_routes_manual[];
 extern const struct vr_route vr_routes_front[];
 

@@ -87,3 +87,9 @@ int vr_store_release_delete(struct vr_tx *tx, int64_t id, struct vr_err *err)
         r = vr_db_exec(tx->db, NULL, err, "DELETE FROM releases WHERE id = $1", VR_I(id));
     return r;
 }
+
+int vr_store_release_pin(struct vr_tx *tx, int64_t id, bool pinned, struct vr_err *err)
+{
+    return vr_row_change(tx, "release", id, err, "UPDATE releases SET pinned = $2 WHERE id = $1",
+                         VR_I(id), VR_B(pinned));
+}

@@ -42,4 +42,8 @@ int vr_store_release_hash_taken(struct vr_tx *tx, const char *hash, const char *
 VR_MUST_USE
 int vr_store_release_delete(struct vr_tx *tx, int64_t id, struct vr_err *err);
 
+/** A pinned release is never collected. */
+VR_MUST_USE
+int vr_store_release_pin(struct vr_tx *tx, int64_t id, bool pinned, struct vr_err *err);
+
 #endif

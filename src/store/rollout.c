@@ -11,7 +11,7 @@
     " cancel_requested, past_return, tag, commit_id, build_id, release_id, proc_name,"             \
     " config_name, size, squad_id, pool_id, policy_json, wish_json, resolve_json, error_step,"     \
     " error_host, error_proc, error_message, leftovers_json, warnings_json, created_us,"           \
-    " started_us, ended_us FROM rollouts "
+    " started_us, ended_us, group_id, retry_of FROM rollouts "
 
 FIELDS(rollout, "rollout", T(rollout, id), I(rollout, swarm_id), T(rollout, kind),
        I(rollout, user_id), T(rollout, state), T(rollout, result), T(rollout, phase),
@@ -22,7 +22,7 @@ FIELDS(rollout, "rollout", T(rollout, id), I(rollout, swarm_id), T(rollout, kind
        T(rollout, resolve_json), T(rollout, error_step), T(rollout, error_host),
        T(rollout, error_proc), T(rollout, error_message), T(rollout, leftovers_json),
        T(rollout, warnings_json), I(rollout, created_us), I(rollout, started_us),
-       I(rollout, ended_us))
+       I(rollout, ended_us), T(rollout, group_id), T(rollout, retry_of))
 
 int vr_store_rollout_find(struct vr_tx *tx, const char *id, struct vr_rollout_row *out,
                           struct vr_err *err)
@@ -58,16 +58,17 @@ int vr_store_rollout_insert(struct vr_tx *tx, const struct vr_rollout_row *row, 
         tx->db, NULL, err,
         "INSERT INTO rollouts (id, swarm_id, kind, user_id, state, tag, commit_id, build_id,"
         " release_id, proc_name, config_name, size, squad_id, pool_id, policy_json, wish_json,"
-        " resolve_json, created_us, started_us)"
+        " resolve_json, created_us, started_us, group_id, retry_of)"
         " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18,"
-        " $19)",
+        " $19, $20, $21)",
         VR_T(id), VR_I(row->swarm_id), VR_T(row->kind), VR_ID(row->user_id),
         VR_T(vr_row_or(row->state, "queued")), VR_T(vr_row_or(row->tag, "")),
         VR_T(vr_row_or(row->commit_id, "")), VR_ID(row->build_id), VR_ID(row->release_id),
         VR_T(row->proc_name), VR_T(row->config_name), VR_I(row->size), VR_I(row->squad_id),
         VR_ID(row->pool_id), VR_T(vr_row_or(row->policy_json, "{}")),
         VR_T(vr_row_or(row->wish_json, "{}")), VR_T(vr_row_or(row->resolve_json, "{}")),
-        VR_I(row->created_us), vr_row_time(row->started_us));
+        VR_I(row->created_us), vr_row_time(row->started_us), VR_T(row->group_id),
+        VR_T(row->retry_of));
 
     if (r < 0)
         return vr_fail_in(err, r, "rollout of swarm %" PRId64, row->swarm_id);

@@ -39,6 +39,8 @@ struct vr_rollout_row {
     int64_t created_us;
     int64_t started_us; /* 0: not yet */
     int64_t ended_us;
+    char *group_id; /* common to those of one action on many swarms; NULL: none */
+    char *retry_of; /* the one whose inputs it took over; NULL: none */
 };
 
 VR_DECLARE_ROW(rollout);

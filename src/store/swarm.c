@@ -47,6 +47,29 @@ int vr_store_swarm_list_of_ingredient(struct vr_tx *tx, int64_t ingredient_id,
                        VR_I(ingredient_id));
 }
 
+int vr_store_swarm_list_of_squad(struct vr_tx *tx, int64_t squad_id, struct vr_swarm_rows *out,
+                                 struct vr_err *err)
+{
+    return vr_row_list(tx, &swarm_type, out, err,
+                       SELECT_SWARM "WHERE s.squad_id = $1"
+                                    " ORDER BY a.name, s.config_name, s.proc_name",
+                       VR_I(squad_id));
+}
+
+#define HAS_TEXT(column) "@STRPOS@(@FOLD@(" column "), @FOLD@($1)) > 0"
+
+int vr_store_swarm_search(struct vr_tx *tx, const char *text, int64_t limit,
+                          struct vr_swarm_rows *out, struct vr_err *err)
+{
+    return vr_row_list(
+        tx, &swarm_type, out, err,
+        SELECT_SWARM
+        "WHERE $1 = '' OR " HAS_TEXT("a.name") " OR " HAS_TEXT("s.config_name") " OR " HAS_TEXT(
+            "s.tag") " OR " HAS_TEXT("s.proc_name") " ORDER BY a.name, s.config_name, s.proc_name, "
+                                                    "s.id LIMIT $2",
+        VR_T(text), VR_I(limit));
+}
+
 /* Parameters $2 … of insert and update, in one order. */
 #define WISH(row)                                                                                  \
     VR_I((row)->app_id), VR_T((row)->config_name), VR_T((row)->proc_name), VR_I((row)->squad_id),  \

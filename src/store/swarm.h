@@ -56,6 +56,13 @@ int vr_store_swarm_insert(struct vr_tx *tx, const struct vr_swarm_row *row, int6
                           struct vr_err *err);
 VR_MUST_USE
 int vr_store_swarm_update(struct vr_tx *tx, const struct vr_swarm_row *row, struct vr_err *err);
+VR_MUST_USE
+int vr_store_swarm_list_of_squad(struct vr_tx *tx, int64_t squad_id, struct vr_swarm_rows *out,
+                                 struct vr_err *err);
+/** Those whose app, config name, tag or proc name contains a text, in any case; "" is all. */
+VR_MUST_USE
+int vr_store_swarm_search(struct vr_tx *tx, const char *text, int64_t limit,
+                          struct vr_swarm_rows *out, struct vr_err *err);
 /** Replace its ingredients. */
 VR_MUST_USE
 int vr_store_swarm_set_ingredients(struct vr_tx *tx, int64_t id, const int64_t *ingredient_ids,
