@@ -101,7 +101,7 @@ int vr_import_text_file(struct vr_importer *im, const char *path, size_t max_byt
     vr_auto_close int fd = open_file(im, path, err);
     vr_auto_buf struct vr_buf text = VR_BUF(max_bytes);
     char bytes[COPY_BYTES];
-    ssize_t n;
+    ssize_t n = 0;
 
     if (fd < 0)
         return fd;
