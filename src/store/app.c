@@ -33,7 +33,10 @@ int vr_store_app_insert(struct vr_tx *tx, const struct vr_app_row *row, int64_t 
                          VR_T(row->name), VR_T(row->repo_url), VR_T(row->repo_type),
                          VR_ID(row->buildpack_id), VR_ID(row->stack_id), VR_T(shown));
 
-    return r < 0 ? vr_fail_in(err, r, "app '%s'", row->name) : 0;
+    if (r < 0)
+        return vr_fail_in(err, r, "app '%s'", row->name);
+    vr_store_changed(tx, VR_OBJECT_APP, *out_id);
+    return 0;
 }
 
 int vr_store_app_update(struct vr_tx *tx, const struct vr_app_row *row, struct vr_err *err)
@@ -104,5 +107,6 @@ int vr_store_app_delete(struct vr_tx *tx, int64_t id, struct vr_err *err)
         r = vr_row_refuse_used(tx, "app", app.name, id, uses, VR_COUNT(uses), err);
     for (size_t i = 0; r == 0 && i < VR_COUNT(deletes); i++)
         r = vr_db_exec(tx->db, NULL, err, deletes[i], VR_I(id));
+    vr_store_changed(tx, VR_OBJECT_APP, id);
     return r;
 }

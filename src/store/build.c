@@ -58,7 +58,10 @@ int vr_store_build_insert(struct vr_tx *tx, const struct vr_build_row *row, int6
                          VR_T(row->inputs_sha256), VR_T(vr_row_or(row->inputs_json, "{}")),
                          VR_I(row->created_us));
 
-    return r < 0 ? vr_fail_in(err, r, "build of '%s'", row->tag) : 0;
+    if (r < 0)
+        return vr_fail_in(err, r, "build of '%s'", row->tag);
+    vr_store_changed(tx, VR_OBJECT_BUILD, *out_id);
+    return 0;
 }
 
 int vr_store_build_take(struct vr_tx *tx, const struct vr_build_row *row, int64_t *out_id,
@@ -173,6 +176,7 @@ int vr_store_build_delete(struct vr_tx *tx, int64_t id, struct vr_err *err)
         r = vr_db_exec(tx->db, NULL, err, "DELETE FROM build_logs WHERE build_id = $1", VR_I(id));
     if (r == 0)
         r = vr_db_exec(tx->db, NULL, err, "DELETE FROM builds WHERE id = $1", VR_I(id));
+    vr_store_changed(tx, VR_OBJECT_BUILD, id);
     return r;
 }
 

@@ -119,6 +119,7 @@ int vr_store_host_insert(struct vr_tx *tx, const struct vr_host_row *row, int64_
     if (r < 0)
         return vr_fail_in(err, r, "host '%s'", row->name);
     r = touch(tx, id, err);
+    vr_store_changed(tx, VR_OBJECT_HOST, id);
     if (r == 0)
         *out_id = id;
     return r;
@@ -162,6 +163,7 @@ int vr_store_host_delete(struct vr_tx *tx, int64_t id, struct vr_err *err)
         r = touch(tx, id, err);
     for (size_t i = 0; r == 0 && i < VR_COUNT(deletes); i++)
         r = vr_db_exec(tx->db, NULL, err, deletes[i], VR_I(id));
+    vr_store_changed(tx, VR_OBJECT_HOST, id);
     return r;
 }
 
@@ -190,7 +192,11 @@ int vr_store_host_set_state(struct vr_tx *tx, int64_t id, const char *state, str
                        " WHERE id = $1 AND state <> $2",
                        VR_I(id), VR_T(state), VR_I(now.us));
 
-    return r < 0 || !changed ? r : touch(tx, id, err);
+    if (r < 0 || !changed)
+        return r;
+    vr_store_changed(tx, VR_OBJECT_HOST, id);
+    tx->hosts_moved = true;
+    return touch(tx, id, err);
 }
 
 int vr_store_host_new_session(struct vr_tx *tx, int64_t id, struct vr_err *err)

@@ -133,6 +133,8 @@ static int store_progress(struct vr_tx *tx, const struct vr_job_row *job,
                        "UPDATE builds SET status = 'started', start_us = $2"
                        " WHERE id = $1 AND status = 'pending'",
                        VR_I(job->build_id), VR_I(now.us));
+    if (r == 0 && job->build_id)
+        vr_store_changed(tx, VR_OBJECT_BUILD, job->build_id);
     /* The offsets of a resolve job are its own; what it has to say is its error. */
     if (r == 0 && job->build_id && vr_streq(job->kind, "build") && report->log.n)
         r = vr_store_build_log_add(tx, job->build_id, report->log_at, report->log, NULL, err);

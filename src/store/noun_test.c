@@ -516,7 +516,7 @@ TEST(vr_store_commit__fault_at_every_write__leaves_nothing)
         CHECK(vr_store_begin(g.store, VR_DB_READ, &g.tx, NULL) == 0);
         CHECK(vr_store_proc_list_of_swarm(g.tx, g.swarm, &rows, NULL) == 0);
         CHECK(vr_store_event_last(g.tx, &last, NULL) == 0);
-        CHECK(rows.n == (r == 0) && last == events + (r == 0));
+        CHECK(rows.n == (r == 0) && (r == 0 ? last > events : last == events));
     }
     CHECK(at > 6); /* it did fail at statements, not only at the first */
 }

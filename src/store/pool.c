@@ -78,6 +78,7 @@ int vr_store_pool_take(struct vr_tx *tx, int64_t balancer_id, const char *name, 
                      VR_I(balancer_id), VR_T(name), VR_I(swarm_id));
     if (r == 0)
         r = touch(tx, id, err);
+    vr_store_changed(tx, VR_OBJECT_POOL, r == 0 ? id : 0);
     if (r == 0)
         *out_id = id;
     return r;

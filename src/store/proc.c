@@ -267,6 +267,7 @@ int vr_store_proc_set_admitted(struct vr_tx *tx, int64_t id, bool admitted, stru
 
     if (r < 0 || !changed)
         return r;
+    vr_store_changed(tx, VR_OBJECT_PROC, id);
     r = vr_proc_touch(tx, id, err);
     return r < 0 ? r : tell(tx, id, now, err);
 }
@@ -389,5 +390,6 @@ int vr_store_proc_delete(struct vr_tx *tx, int64_t id, struct vr_wall now, struc
         r = vr_db_exec(tx->db, NULL, err, "DELETE FROM commands WHERE proc_id = $1", VR_I(id));
     if (r == 0)
         r = vr_db_exec(tx->db, NULL, err, "DELETE FROM procs WHERE id = $1", VR_I(id));
+    vr_store_changed(tx, VR_OBJECT_PROC, id);
     return r;
 }

@@ -40,6 +40,7 @@ int vr_proc_event(struct vr_tx *tx, int64_t id, const char *event, struct vr_wal
         r = vr_store_object(tx, VR_RES_PROCS, key, NULL, now, &object, err);
     if (r < 0)
         return r;
+    vr_store_changed(tx, VR_OBJECT_PROC, id);
     data = vr_strf("{\"event\":\"%s\",%s", event, object + 1);
     vr_store_event_add(tx, &(struct vr_event){.kind = "proc",
                                               .title = row.name,

@@ -100,6 +100,21 @@ int vr_row_list_values(struct vr_tx *tx, const struct vr_row_type *type, void **
     return 0;
 }
 
+/* Which of the overview's kinds a noun is; VR_OBJECT_COUNT for none. */
+static enum vr_object object_of(const char *noun)
+{
+    static const char *const nouns[VR_OBJECT_COUNT] = {
+        [VR_OBJECT_APP] = "app",         [VR_OBJECT_SQUAD] = "squad", [VR_OBJECT_HOST] = "host",
+        [VR_OBJECT_SWARM] = "swarm",     [VR_OBJECT_PROC] = "proc",   [VR_OBJECT_POOL] = "pool",
+        [VR_OBJECT_ROLLOUT] = "rollout", [VR_OBJECT_BUILD] = "build",
+    };
+    int kind = 0;
+
+    while (kind < VR_OBJECT_COUNT && !vr_streq(nouns[kind], noun))
+        kind++;
+    return (enum vr_object)kind;
+}
+
 int vr_row_change_values(struct vr_tx *tx, const char *noun, int64_t id, struct vr_err *err,
                          const char *sql, const struct vr_db_value *values, size_t count)
 {
@@ -110,6 +125,8 @@ int vr_row_change_values(struct vr_tx *tx, const char *noun, int64_t id, struct 
         return vr_fail_in(err, r, "%s", noun);
     if (!changed)
         return vr_fail(err, VR_NOT_FOUND, "%s '%" PRId64 "' does not exist", noun, id);
+    if (object_of(noun) < VR_OBJECT_COUNT)
+        vr_store_changed(tx, object_of(noun), id);
     return 0;
 }
 

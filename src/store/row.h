@@ -14,6 +14,28 @@ struct vr_idset {
     size_t cap;
 };
 
+/** Kinds of what the overview shows (overview.h). */
+enum vr_object {
+    VR_OBJECT_APP,
+    VR_OBJECT_SQUAD,
+    VR_OBJECT_HOST,
+    VR_OBJECT_SWARM,
+    VR_OBJECT_PROC,
+    VR_OBJECT_POOL,
+    VR_OBJECT_ROLLOUT,
+    VR_OBJECT_BUILD,
+    VR_OBJECT_COUNT,
+};
+
+/** What an event said of one. */
+struct vr_told_object {
+    enum vr_object kind;
+    int64_t id;
+    uint64_t hash; /* 0: removed */
+};
+
+struct vr_told_objects;
+
 struct vr_tx {
     struct vr_db_tx *db;
     struct vr_port_range ports;
@@ -23,7 +45,27 @@ struct vr_tx {
     struct vr_event_row *events; /* wait for the commit; ids are not set yet */
     size_t event_count;
     size_t event_cap;
+    struct vr_idset changed[VR_OBJECT_COUNT]; /* of what is shown */
+    bool hosts_moved;                         /* the state of a host, too */
+    struct vr_told_objects *store_told;       /* borrowed: what was told before */
+    struct vr_told_object *told;              /* by this transaction, if it is committed */
+    size_t told_count;
 };
+
+/**
+ * A row that the overview may show was made, changed or deleted: its commit makes an event of that
+ * if what is shown differs. vr_row_change() and the touches of hosts and swarms call it.
+ */
+void vr_store_changed(struct vr_tx *tx, enum vr_object kind, int64_t id);
+
+/** Make those events; as the last thing before they are written. */
+VR_MUST_USE
+int vr_overview_tell(struct vr_tx *tx, struct vr_err *err);
+
+struct vr_told_objects *vr_told_objects_new(void);
+struct vr_told_objects *vr_told_objects_free(struct vr_told_objects *t);
+/** The transaction was committed. */
+void vr_told_objects_commit(struct vr_told_objects *t, const struct vr_tx *tx);
 
 /** Write the collected events; sets first and last id (0 for none). */
 VR_MUST_USE

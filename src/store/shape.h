@@ -102,6 +102,22 @@ vr_shape_write_fn vr_write_list;  /* the same, [] as null */
 vr_shape_write_fn vr_write_naive; /* microseconds as naive UTC; 0 is null */
 vr_shape_write_fn vr_write_utc;   /* with Z; 0 is null */
 
+/*
+ * The usual duration in milliseconds: the median of the last five that were done, of the same
+ * swarm and kind, or of the same app; null if there is none. For details, and lists that are short.
+ */
+#define VR_SHAPE_MEDIAN(last)                                                                      \
+    "(SELECT min(m.ms) FROM (" last ") AS m WHERE 2 * (SELECT count(*) FROM (" last                \
+    ") AS x WHERE x.ms <= m.ms) >= (SELECT count(*) FROM (" last ") AS n))"
+#define VR_SHAPE_USUAL_ROLLOUT(k)                                                                  \
+    VR_SHAPE_MEDIAN("SELECT (d.ended_us - d.started_us) / 1000 AS ms FROM rollouts d"              \
+                    " WHERE d.swarm_id = " k ".swarm_id AND d.kind = " k ".kind"                   \
+                    " AND d.result = 'done' ORDER BY d.seq DESC LIMIT 5")
+#define VR_SHAPE_USUAL_BUILD(b)                                                                    \
+    VR_SHAPE_MEDIAN("SELECT (d.end_us - d.start_us) / 1000 AS ms FROM builds d"                    \
+                    " WHERE d.app_id = " b ".app_id AND d.status = 'success'"                      \
+                    " AND d.start_us IS NOT NULL ORDER BY d.id DESC LIMIT 5")
+
 /** Append decimal digits. */
 void vr_shape_int(struct vr_buf *out, int64_t value);
 

@@ -26,7 +26,10 @@ int vr_store_squad_insert(struct vr_tx *tx, const struct vr_squad_row *row, int6
     int r = vr_db_insert(tx->db, out_id, err, "INSERT INTO squads (name) VALUES ($1) RETURNING id",
                          VR_T(row->name));
 
-    return r < 0 ? vr_fail_in(err, r, "squad '%s'", row->name) : 0;
+    if (r < 0)
+        return vr_fail_in(err, r, "squad '%s'", row->name);
+    vr_store_changed(tx, VR_OBJECT_SQUAD, *out_id);
+    return 0;
 }
 
 int vr_store_squad_update(struct vr_tx *tx, const struct vr_squad_row *row, struct vr_err *err)
@@ -55,10 +58,17 @@ int vr_store_squad_set_hosts(struct vr_tx *tx, int64_t id, const int64_t *host_i
                              struct vr_err *err)
 {
     vr_auto_free char *ids = vr_row_ids_text(host_ids, count);
+    vr_auto_free int64_t *old = NULL;
+    size_t old_count = 0;
     int r =
         vr_row_change(tx, "squad", id, err,
                       "UPDATE squads SET row_version = row_version + 1 WHERE id = $1", VR_I(id));
 
+    if (r == 0)
+        r = vr_row_ids(tx, &old, &old_count, err, "SELECT id FROM hosts WHERE squad_id = $1",
+                       VR_I(id));
+    for (size_t i = 0; r == 0 && i < old_count; i++)
+        vr_store_changed(tx, VR_OBJECT_HOST, old[i]);
     if (r == 0)
         r = vr_db_exec(tx->db, NULL, err,
                        "UPDATE hosts SET squad_id = NULL, row_version = row_version + 1"
@@ -88,5 +98,6 @@ int vr_store_squad_delete(struct vr_tx *tx, int64_t id, struct vr_err *err)
         r = vr_row_refuse_used(tx, "squad", row.name, id, uses, VR_COUNT(uses), err);
     if (r == 0)
         r = vr_db_exec(tx->db, NULL, err, "DELETE FROM squads WHERE id = $1", VR_I(id));
+    vr_store_changed(tx, VR_OBJECT_SQUAD, id);
     return r;
 }

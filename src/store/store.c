@@ -18,6 +18,7 @@ extern const size_t vr_store_migrations_count;
 
 struct vr_store {
     struct vr_db *db;
+    struct vr_told_objects *told;
     struct vr_port_range ports;
     struct vr_keyring *keyring; /* NULL: none was opened */
 };
@@ -63,7 +64,10 @@ int vr_store_open(const char *url, const struct vr_db_options *options, struct v
                   struct vr_err *err)
 {
     VR_OWNED(vr_store_free) struct vr_store *store = vr_alloc(sizeof(*store));
-    int r = vr_db_open(url, options, &store->db, err);
+    int r;
+
+    store->told = vr_told_objects_new();
+    r = vr_db_open(url, options, &store->db, err);
 
     if (r == 0)
         r = vr_db_migrate(store->db, vr_store_migrations, vr_store_migrations_count, NULL, err);
@@ -93,6 +97,7 @@ int vr_store_begin(struct vr_store *store, enum vr_db_mode mode, struct vr_tx **
     if (r < 0)
         return r;
     tx->ports = store->ports;
+    tx->store_told = store->told;
     tx->keyring = store->keyring;
     *out = vr_take(tx);
     return 0;
@@ -105,6 +110,9 @@ struct vr_tx *vr_tx_free(struct vr_tx *tx)
     vr_event_drop(tx);
     free(tx->hosts.v);
     free(tx->swarms.v);
+    for (int i = 0; i < VR_OBJECT_COUNT; i++)
+        free(tx->changed[i].v);
+    free(tx->told);
     vr_db_tx_free(tx->db);
     free(tx);
     return NULL;
@@ -132,6 +140,12 @@ static void idset_add(struct vr_idset *set, int64_t id)
     memmove(set->v + low + 1, set->v + low, (set->n - low) * sizeof(*set->v));
     set->v[low] = id;
     set->n++;
+}
+
+void vr_store_changed(struct vr_tx *tx, enum vr_object kind, int64_t id)
+{
+    if (id)
+        idset_add(&tx->changed[kind], id);
 }
 
 void vr_store_touch_host(struct vr_tx *tx, int64_t host_id)
@@ -163,11 +177,14 @@ int vr_store_commit(struct vr_tx *tx, struct vr_touched *out_touched, struct vr_
     int r = raise_revs(tx, err);
 
     if (r == 0)
+        r = vr_overview_tell(tx, err);
+    if (r == 0)
         r = vr_event_flush(tx, &first, &last, err);
     if (r == 0)
         r = vr_db_commit(tx->db, err);
     if (r < 0)
         return r;
+    vr_told_objects_commit(tx->store_told, tx);
     if (out_touched) {
         *out_touched = (struct vr_touched){.hosts = vr_take(tx->hosts.v),
                                            .host_count = tx->hosts.n,

@@ -15,6 +15,8 @@
 #include "store/squad.h"
 #include "store/swarm.h"
 
+#include <stdio.h>
+
 #define NOW          ((struct vr_wall){INT64_C(1790000000000000)})
 #define AT(later_us) ((struct vr_wall){NOW.us + (later_us)})
 
@@ -122,8 +124,11 @@ static inline bool fixture_init(struct fixture *f)
 /** Commit what was done so far and begin again. */
 static inline int fixture_commit(struct fixture *f, enum vr_db_mode mode)
 {
-    int r = vr_store_commit(f->tx, NULL, NULL);
+    struct vr_err err = VR_ERR_NULL;
+    int r = vr_store_commit(f->tx, NULL, &err);
 
+    if (r < 0)
+        fprintf(stderr, "# commit: %s\n", err.msg);
     f->tx = vr_tx_free(f->tx);
     return r < 0 ? r : vr_store_begin(f->store, mode, &f->tx, NULL);
 }

@@ -101,6 +101,8 @@ int vr_store_swarm_insert(struct vr_tx *tx, const struct vr_swarm_row *row, int6
         return vr_fail(err, VR_EXISTS,
                        "a swarm of this app, proc '%s', config '%s' and squad exists already",
                        row->proc_name, row->config_name);
+    if (r == 0)
+        vr_store_changed(tx, VR_OBJECT_SWARM, *out_id);
     return r;
 }
 
@@ -206,6 +208,7 @@ int vr_store_swarm_delete(struct vr_tx *tx, int64_t id, struct vr_err *err)
                                VR_I(id));
     for (size_t i = 0; r == 0 && i < VR_COUNT(deletes); i++)
         r = vr_db_exec(tx->db, NULL, err, deletes[i], VR_I(id));
+    vr_store_changed(tx, VR_OBJECT_SWARM, id);
     return r;
 }
 

@@ -1,10 +1,15 @@
 /* SPDX-License-Identifier: MIT */
-/* Streams of events, ours and the contract's. */
+/* Streams of events, ours and the contract's, and the snapshot that ours keep current. */
 #include "server/api/number.h"
 #include "server/api/proc_log.h"
 #include "server/hub.h"
+#include "store/event.h"
+#include "store/overview.h"
 
-#define OLD_LOG_LINES 20 /* the contract's last kibibyte, about */
+#include <inttypes.h>
+
+#define OVERVIEW_STALE_SECS 60 /* usage of hosts in it may be so old */
+#define OLD_LOG_LINES       20 /* the contract's last kibibyte, about */
 
 /* What a client that comes back has seen; -1 if it names none, or none of ours. */
 static int64_t last_seen(const struct vr_call *call)
@@ -27,6 +32,44 @@ static int stream_all(struct vr_call *call, struct vr_err *err)
         return r;
     spec.rollout = vr_str_is_empty(rollout) ? NULL : rollout;
     vr_hub_stream(call->server->hub, call->req, &spec);
+    return 0;
+}
+
+/* The newest event is all that the snapshot depends on, but for the age of what ended. */
+static char *overview_tag(int64_t last, struct vr_wall now)
+{
+    return vr_strf(VR_VERSION "-o%" PRId64 "-%" PRId64, last,
+                   now.us / (OVERVIEW_STALE_SECS * VR_US_PER_S));
+}
+
+static int show_overview(struct vr_call *call, struct vr_err *err)
+{
+    VR_OWNED(vr_tx_free) struct vr_tx *tx = NULL;
+    const struct vr_query *query = vr_http_req_query(call->req);
+    struct vr_overview_spec spec = {.app = vr_query_find(query, "app"),
+                                    .dashboard = vr_query_find(query, "dashboard"),
+                                    .now = call->now};
+    struct vr_http_resp *resp;
+    vr_auto_free char *tag = NULL;
+    char *body = NULL;
+    int64_t last;
+    int r = vr_store_begin(call->server->store, VR_DB_READ, &tx, err);
+
+    if (r == 0)
+        r = vr_store_event_last(tx, &last, err);
+    if (r < 0)
+        return r;
+    tag = overview_tag(last, call->now);
+    if (!vr_http_req_has_etag(call->req, tag))
+        r = vr_store_overview(tx, &spec, &body, err);
+    if (r < 0)
+        return r;
+    resp = vr_http_resp_new(200);
+    vr_http_resp_header(resp, "Cache-Control", "private, no-cache");
+    vr_http_resp_etag(resp, tag);
+    if (body)
+        vr_http_resp_bytes(resp, "application/json", body, strlen(body));
+    vr_http_answer(call->req, resp);
     return 0;
 }
 
@@ -61,6 +104,7 @@ static int stream_proc_log(struct vr_call *call, struct vr_err *err)
 
 const struct vr_route vr_routes_stream[] = {
     {"GET", "stream", VR_ROLE_VIEWER, stream_all},
+    {"GET", "overview", VR_ROLE_VIEWER, show_overview},
     {NULL},
 };
 
