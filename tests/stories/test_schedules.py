@@ -15,7 +15,7 @@ CONFIG = {"schedules": {"uptests": {"every": "2s"}, "builds": {"every": "1d"}, "
 
 @pytest.fixture(scope="module", name="busy")
 def fixture_busy():
-    with running("schedules", config=CONFIG, agent_options=["--blob-budget", "1K"]) as platform:
+    with running("schedules", config=CONFIG, agent_options=["--blob-budget", "1K", "--disk-low-percent", "100"]) as platform:
         yield platform
         platform.clear()
 
@@ -114,6 +114,7 @@ def test_a_host_keeps_what_runs_and_removes_the_rest(busy, name):
         return {f for _, _, files in os.walk(os.path.join(host.state_dir, "blobs")) for f in files}
     assert run(busy, "hosts") == "hosts were asked to clean up"
     wait_for("the host told of it", lambda: told(busy, "janitor", "removed", "slugs"))
+    assert told(busy, "disk", "is nearly full")
     needed = {b["file_sha256"] for b in busy.api.objects("/api/v1/builds/?status=success&limit=1000")}
     wait_for("only what is needed stays", lambda: blobs() <= needed)
     assert blobs()
