@@ -128,6 +128,21 @@ def test_what_is_outdated_is_swarmed_again(platform, running, tmp_path):
     assert "No swarm is outdated" in cli.run("ingredient", "re-swarm", f"{running}_i").stderr
 
 
+def test_search_pin_retry_and_redispatch(platform, running):
+    cli = platform.cli
+    assert f"{running}-v1-prod-web" in cli("search", running.upper())
+    release = platform.api.objects(f"/api/v1/swarms/?app__name={running}&config_name=prod")[0]["release"].split("/")[-2]
+    for verb, pinned in (("pin", True), ("unpin", False)):
+        cli("release", verb, release)
+        assert json.loads(cli("release", "show", release, "--json"))["pinned"] is pinned
+    cli("release", "pin", "999999", code=4)
+    failed = cli("swarm", f"{running}-test-web", "no_such_tag", "--wait", code=1).strip()
+    again = cli("rollout", "retry", failed, "--wait", code=1).strip()
+    assert platform.api.get(f"/api/v1/rollouts/{again}/")["retry_of"] == failed
+    assert running in cli("squad", "redispatch", "default", "--plan")
+    cli("squad", "redispatch", "no_such_squad", code=4)
+
+
 # ------------------------------------------------------------------ questions
 
 def test_what_takes_away_asks_or_wants_yes(platform, running):
