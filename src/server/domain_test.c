@@ -472,3 +472,25 @@ TEST(search__by_any_part__and_its_callback_is_a_name)
     CHECK(rig_get(&r, "/swarmsearch/", NULL) == 401);
     CHECK(rig_get(&r, "/log/rss/", NULL) == 401);
 }
+
+TEST(cursors__go_on_behind_a_row__whatever_is_added)
+{
+    static const struct rig_case cases[] = {
+        {"GET", "/api/v1/logs/?limit=2", NULL, 200, "\"next_cursor\":\"0000000000000004\""},
+        {"GET", "/api/v1/logs/?limit=2&cursor=", NULL, 200,
+         "\"next\":\"/api/v1/logs/?limit=2&cursor=0000000000000004\""},
+        {"POST", "/api/v1/squads/", "{\"name\": \"new\"}", 201, NULL},
+        {"GET", "/api/v1/logs/?limit=2&fields=id&cursor=0000000000000004", NULL, 200,
+         "\"objects\":[{\"id\":3},{\"id\":2}]"},
+        {"GET", "/api/v1/logs/?limit=2&fields=id&cursor=0000000000000002", NULL, 200,
+         "\"next_cursor\":null},\"objects\":[{\"id\":1}]"},
+        {"GET", "/api/v1/logs/?cursor=x", NULL, 400, "Invalid cursor 'x' provided."},
+        {"GET", "/api/v1/apps/?cursor=", NULL, 400, "no cursors"},
+        {"GET", "/api/v1/logs/?cursor=&order_by=type", NULL, 400, "no cursors"},
+    };
+    RIG(r);
+
+    CHECK(rig_start(&r));
+    RUN(platform);
+    RUN(cases);
+}

@@ -107,6 +107,7 @@ int vr_resource_parse_uri(enum vr_resource resource, const char *uri, char **out
 void vr_list_fini(struct vr_list *list)
 {
     free(list->objects);
+    free(list->next_cursor);
     *list = (struct vr_list){0};
 }
 
@@ -127,6 +128,49 @@ static void add_owner(const struct vr_list_spec *spec, struct vr_filter_sql *sql
     sql->values[sql->count++] = VR_I(spec->viewer->user_id);
     vr_buf_addf(&sql->where, "%s%s = $%zu", sql->where.len ? " AND " : "",
                 vr_shape_of(spec->resource)->owner, sql->count);
+}
+
+#define CURSOR_DIGITS 16
+
+/* Newest first by id: then a page can go on behind a row, whatever comes before it. */
+static bool has_cursors(const struct vr_shape *shape, const struct vr_query *query)
+{
+    vr_auto_free char *order = vr_strf("%s DESC", shape->id);
+    const char *asked = query ? vr_query_find(query, "order_by") : NULL;
+
+    return vr_streq(shape->order, order) && vr_str_is_empty(asked);
+}
+
+static int parse_cursor(const char *text, int64_t *out)
+{
+    uint64_t id = 0;
+
+    if (!vr_str_is_made_of(text, "0123456789abcdef", CURSOR_DIGITS, CURSOR_DIGITS))
+        return -VR_INVALID;
+    for (; *text; text++)
+        id = id << 4 | (uint64_t)(*text <= '9' ? *text - '0' : *text - 'a' + 10);
+    *out = (int64_t)(id & INT64_MAX);
+    return 0;
+}
+
+static int add_cursor(const struct vr_list_spec *spec, struct vr_filter_sql *sql,
+                      struct vr_err *err)
+{
+    const struct vr_shape *shape = vr_shape_of(spec->resource);
+    int64_t before;
+
+    if (!spec->cursor)
+        return 0;
+    if (!has_cursors(shape, spec->query))
+        return vr_fail(err, VR_INVALID, "Lists of %s in this order have no cursors.",
+                       resources[spec->resource].name);
+    if (!*spec->cursor)
+        return 0;
+    if (parse_cursor(spec->cursor, &before) < 0)
+        return vr_fail(err, VR_INVALID, "Invalid cursor '%.40s' provided.", spec->cursor);
+    sql->values[sql->count++] = VR_I(before);
+    vr_buf_addf(&sql->where, "%s%s < $%zu", sql->where.len ? " AND " : "", shape->id, sql->count);
+    return 0;
 }
 
 static int count_rows(struct vr_tx *tx, const struct vr_shape *shape,
@@ -151,13 +195,14 @@ static int render_page(struct vr_tx *tx, const struct vr_list_spec *spec, struct
                                    .count = sql->count + 2,
                                    .now = spec->now,
                                    .viewer = spec->viewer};
-    int64_t limit = spec->limit;
+    int64_t limit = spec->limit, offset = spec->cursor ? 0 : spec->offset, last = 0;
     int r;
 
     if (limit <= 0 || limit > VR_LIST_LIMIT_MAX)
         limit = VR_LIST_LIMIT_MAX;
     sql->values[sql->count] = VR_I(limit);
-    sql->values[sql->count + 1] = VR_I(spec->offset);
+    sql->values[sql->count + 1] = VR_I(offset);
+    query.out_last_id = &last;
     query.fields =
         vr_shape_fields(query.shape, spec->query ? vr_query_find(spec->query, "fields") : NULL);
     vr_buf_addc(&text, '[');
@@ -165,6 +210,8 @@ static int render_page(struct vr_tx *tx, const struct vr_list_spec *spec, struct
     if (r < 0)
         return r;
     out->count = r;
+    if (r && offset + r < out->total_count && has_cursors(query.shape, spec->query))
+        out->next_cursor = vr_strf("%016" PRIx64, (uint64_t)last);
     vr_buf_addc(&text, ']');
     out->bytes = text.len;
     return vr_buf_finish(&text, &out->objects, err);
@@ -180,13 +227,16 @@ int vr_store_list(struct vr_tx *tx, const struct vr_list_spec *spec, struct vr_l
     if (r < 0)
         return r;
     add_owner(spec, &sql);
+    r = add_cursor(spec, &sql, err);
+    if (r < 0)
+        return r;
     r = count_rows(tx, vr_shape_of(spec->resource), &sql, &list.total_count, err);
     if (r == 0)
         r = render_page(tx, spec, &sql, &list, err);
     if (r < 0)
         return r;
     *out = list;
-    list.objects = NULL;
+    list = (struct vr_list){0};
     return 0;
 }
 

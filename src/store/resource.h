@@ -58,6 +58,9 @@ struct vr_list_spec {
     const struct vr_query *query;
     int64_t limit; /* 0 and more than VR_LIST_LIMIT_MAX: that */
     int64_t offset;
+    /* `next_cursor` of the page before, "" for the first page; NULL: pages by offset. Only for
+     * lists whose order is newest first; then rows that are added meanwhile move nothing. */
+    const char *cursor;
     const struct vr_viewer
         *viewer; /* NULL: the platform itself, which sees all and needs no `can` */
     struct vr_wall now;
@@ -66,8 +69,9 @@ struct vr_list_spec {
 struct vr_list {
     char *objects; /* `[{…},…]`, compact */
     size_t bytes;
-    int64_t count; /* on this page */
-    int64_t total_count;
+    int64_t count;       /* on this page */
+    int64_t total_count; /* with a cursor: of this page and those behind it */
+    char *next_cursor;   /* NULL: this is the last page, or the list has no cursors */
 };
 
 void vr_list_fini(struct vr_list *list);

@@ -383,5 +383,7 @@ int vr_shape_render(struct vr_tx *tx, const struct vr_shape_query *query, struct
         vr_buf_add(out, i ? "," : "");
         vr_buf_add_n(out, all.text.p + all.rows[i].begin, all.rows[i].end - all.rows[i].begin);
     }
+    if (query->out_last_id && all.row_count)
+        *query->out_last_id = all.rows[all.row_count - 1].id;
     return (int)all.row_count;
 }

@@ -135,6 +135,7 @@ struct vr_shape_query {
     size_t count;
     struct vr_wall now;
     const struct vr_viewer *viewer; /* NULL: the platform itself */
+    int64_t *out_last_id;           /* of the last row, if there is one; NULL: not asked for */
 };
 
 /** All fields and `can`, or those that a list names; unknown ones are ignored. */

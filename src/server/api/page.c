@@ -35,8 +35,8 @@ int vr_page_read(const struct vr_query *query, struct vr_page *out, struct vr_er
     return r;
 }
 
-static json_t *make_link(const char *path, const struct vr_query *query, int64_t limit,
-                         int64_t offset)
+/* @tail  what names the page, behind everything else of the query */
+static json_t *make_link(const char *path, const struct vr_query *query, const char *tail)
 {
     vr_auto_buf struct vr_buf text = VR_BUF(LINK_BYTES);
 
@@ -45,15 +45,35 @@ static json_t *make_link(const char *path, const struct vr_query *query, int64_t
     for (size_t i = 0; i < vr_query_count(query); i++) {
         const char *key = vr_query_key(query, i);
 
-        if (vr_streq(key, "limit") || vr_streq(key, "offset"))
+        if (vr_streq(key, "limit") || vr_streq(key, "offset") || vr_streq(key, "cursor"))
             continue;
         vr_uri_add_encoded(&text, vr_str(key));
         vr_buf_addc(&text, '=');
         vr_uri_add_encoded(&text, vr_str(vr_query_value(query, i)));
         vr_buf_addc(&text, '&');
     }
-    vr_buf_addf(&text, "limit=%" PRId64 "&offset=%" PRId64, limit, offset);
+    vr_buf_add(&text, tail);
     return vr_json_text(vr_buf_text(&text), text.len);
+}
+
+static json_t *link_to(const char *path, const struct vr_query *query, int64_t limit,
+                       int64_t offset)
+{
+    vr_auto_free char *tail = vr_strf("limit=%" PRId64 "&offset=%" PRId64, limit, offset);
+
+    return make_link(path, query, tail);
+}
+
+json_t *vr_page_cursor_meta(const struct vr_page *page, const char *path,
+                            const struct vr_query *query, const char *next_cursor)
+{
+    vr_auto_free char *tail =
+        vr_strf("limit=%" PRId64 "&cursor=%s", page->limit, next_cursor ? next_cursor : "");
+    json_t *meta = json_object();
+
+    vr_json_set(meta, "limit", json_integer(page->limit));
+    vr_json_set(meta, "next", next_cursor ? make_link(path, query, tail) : json_null());
+    return meta;
 }
 
 json_t *vr_page_meta(const struct vr_page *page, const char *path, const struct vr_query *query,
@@ -67,9 +87,9 @@ json_t *vr_page_meta(const struct vr_page *page, const char *path, const struct 
     vr_json_set(meta, "total_count", json_integer(total_count));
     vr_json_set(meta, "next",
                 page->offset + page->limit < total_count
-                    ? make_link(path, query, page->limit, page->offset + page->limit)
+                    ? link_to(path, query, page->limit, page->offset + page->limit)
                     : json_null());
     vr_json_set(meta, "previous",
-                page->offset > 0 ? make_link(path, query, page->limit, before) : json_null());
+                page->offset > 0 ? link_to(path, query, page->limit, before) : json_null());
     return meta;
 }

@@ -24,4 +24,8 @@ int vr_page_read(const struct vr_query *query, struct vr_page *out, struct vr_er
 json_t *vr_page_meta(const struct vr_page *page, const char *path, const struct vr_query *query,
                      int64_t total_count);
 
+/** The same of a page by a cursor: limit and next. @next_cursor NULL: the last one. Given. */
+json_t *vr_page_cursor_meta(const struct vr_page *page, const char *path,
+                            const struct vr_query *query, const char *next_cursor);
+
 #endif

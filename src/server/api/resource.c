@@ -89,6 +89,7 @@ int vr_resource_list(struct vr_call *call, struct vr_err *err)
         return r;
     spec.limit = page.limit;
     spec.offset = page.offset;
+    spec.cursor = vr_query_find(query, "cursor");
     r = vr_store_begin(call->server->store, VR_DB_READ, &tx, err);
     if (r == 0)
         r = make_tag(tx, &spec, &call->who, &tag, err);
@@ -100,7 +101,11 @@ int vr_resource_list(struct vr_call *call, struct vr_err *err)
         r = vr_store_list(tx, &spec, &found, err);
     if (r < 0)
         return r;
-    meta = vr_page_meta(&page, vr_http_req_path(call->req), query, found.total_count);
+    meta = spec.cursor
+               ? vr_page_cursor_meta(&page, vr_http_req_path(call->req), query, found.next_cursor)
+               : vr_page_meta(&page, vr_http_req_path(call->req), query, found.total_count);
+    if (spec.cursor || found.next_cursor)
+        vr_json_set(meta, "next_cursor", vr_json_str_or_null(found.next_cursor));
     meta_text = vr_json_dump_sorted(meta);
     vr_buf_addf(&text, "{\"meta\":%s,\"objects\":", meta_text);
     vr_buf_add_n(&text, found.objects, found.bytes);
