@@ -24,6 +24,7 @@ struct watcher {
     struct vr_reader reader;
     int64_t build_id;
     int64_t at; /* next byte to be sent */
+    struct vr_login login;
 };
 
 struct vr_build_logs {
@@ -73,13 +74,14 @@ struct vr_build_logs *vr_build_logs_free(struct vr_build_logs *logs)
 }
 
 void vr_build_logs_read(struct vr_build_logs *logs, struct vr_http_req *req, int64_t build_id,
-                        int64_t from)
+                        int64_t from, const struct vr_login *login)
 {
     struct watcher *w = vr_alloc(sizeof(*w));
     bool full;
 
     w->build_id = build_id;
     w->at = from;
+    w->login = *login;
     pthread_mutex_lock(&logs->lock);
     full = logs->count >= VR_BUILD_LOGS_MAX;
     logs->count += !full;
@@ -191,4 +193,23 @@ int64_t vr_build_logs_look(struct vr_build_logs *logs, bool changed)
     more = logs->due;
     pthread_mutex_unlock(&logs->lock);
     return more ? VR_BUILD_LOGS_LOOK_MS : IDLE_MS;
+}
+
+void vr_build_logs_end_login(struct vr_build_logs *logs, const struct vr_login *login)
+{
+    pthread_mutex_lock(&logs->lock);
+    for (struct watcher *e = logs->list; e; e = e->next)
+        if (vr_reader_is_open(&e->reader) && memcmp(&e->login, login, sizeof(*login)) == 0)
+            vr_reader_fail(&e->reader, 401, "the login of this stream has ended");
+    pthread_mutex_unlock(&logs->lock);
+}
+
+size_t vr_build_logs_logins(struct vr_build_logs *logs, struct vr_login *v, size_t n, size_t max)
+{
+    pthread_mutex_lock(&logs->lock);
+    for (struct watcher *e = logs->list; e && n < max; e = e->next)
+        if (vr_reader_is_open(&e->reader))
+            v[n++] = e->login;
+    pthread_mutex_unlock(&logs->lock);
+    return n;
 }

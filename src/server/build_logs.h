@@ -5,6 +5,7 @@
 
 #include "net/http_req.h"
 #include "server/server.h"
+#include "store/user.h"
 
 struct vr_build_logs;
 
@@ -24,7 +25,7 @@ struct vr_build_logs *vr_build_logs_free(struct vr_build_logs *logs);
  * messages are {"at", "next", "text", "end": false}, at last {"end": true, "next", "status"}.
  */
 void vr_build_logs_read(struct vr_build_logs *logs, struct vr_http_req *req, int64_t build_id,
-                        int64_t from);
+                        int64_t from, const struct vr_login *login);
 
 /**
  * Send what is new. In the hub's thread only; blocks on the database.
@@ -32,5 +33,11 @@ void vr_build_logs_read(struct vr_build_logs *logs, struct vr_http_req *req, int
  * Returns when to be called again, in ms.
  */
 int64_t vr_build_logs_look(struct vr_build_logs *logs, bool changed);
+
+/** End what a login reads that is not good any more. */
+void vr_build_logs_end_login(struct vr_build_logs *logs, const struct vr_login *login);
+/** Append the logins of those who read; @v has room for them all, n are in it. Returns the new n.
+ */
+size_t vr_build_logs_logins(struct vr_build_logs *logs, struct vr_login *v, size_t n, size_t max);
 
 #endif

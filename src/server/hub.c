@@ -40,10 +40,12 @@ struct wait {
 
 struct stream {
     struct stream *next;
-    struct vr_http_stream *out;
+    struct vr_reader out;
     enum vr_hub_form form;
     int64_t last; /* id of the last event sent */
-    char rollout[40];
+    char rollout[VR_HUB_ROLLOUT_BYTES];
+    char kinds[VR_HUB_KINDS_BYTES]; /* ",proc,object,"; "" for all */
+    struct vr_login login;          /* as long as it is good, the stream goes on */
 };
 
 struct vr_hub {
@@ -256,9 +258,20 @@ static char *event_data(const struct vr_event_row *row)
     return vr_json_dump(doc);
 }
 
+static bool has_kind(const struct stream *s, const char *kind)
+{
+    size_t n = strlen(kind);
+
+    for (const char *at = s->kinds; (at = strstr(at, kind)); at++)
+        if (at[-1] == ',' && at[n] == ',') /* the list begins and ends with one */
+            return true;
+    return false;
+}
+
 static bool concerns(const struct stream *s, const struct vr_event_row *row)
 {
-    if (row->id <= s->last || (*s->rollout && !vr_streq(s->rollout, row->rollout_id)))
+    if (row->id <= s->last || (*s->rollout && !vr_streq(s->rollout, row->rollout_id)) ||
+        (*s->kinds && !has_kind(s, row->kind)))
         return false;
     switch (s->form) {
     case VR_HUB_EVENTS:
@@ -269,6 +282,18 @@ static bool concerns(const struct stream *s, const struct vr_event_row *row)
         return true;
     }
     return false;
+}
+
+/* An event of our own stream: three lines, or one message. @id 0: none */
+static void send_named(struct stream *s, int64_t id, const char *name, const char *data)
+{
+    vr_auto_free char *line = id ? vr_strf("id: %" PRId64 "\n", id) : vr_strdup("");
+    vr_auto_free char *text =
+        s->out.form == VR_READER_WS
+            ? vr_strf("{\"id\":%" PRId64 ",\"event\":\"%s\",\"data\":%s}", id, name, data)
+            : vr_strf("%sevent: %s\ndata: %s\n\n", line, name, data);
+
+    vr_reader_send(&s->out, text, strlen(text));
 }
 
 static void send_event(struct stream *s, const struct vr_event_row *row)
@@ -288,11 +313,12 @@ static void send_event(struct stream *s, const struct vr_event_row *row)
         break;
     case VR_HUB_ALL:
         data = event_data(row);
-        text = vr_strf("id: %" PRId64 "\nevent: %s\ndata: %s\n\n", row->id, row->kind, data);
-        break;
+        send_named(s, row->id, row->kind, data);
+        s->last = row->id;
+        return;
     }
     s->last = row->id;
-    vr_http_stream_send(s->out, text, strlen(text));
+    vr_reader_send(&s->out, text, strlen(text));
 }
 
 /* Events behind `after`, oldest first; the store's limit a call. */
@@ -320,13 +346,13 @@ static void drop_streams_over(struct vr_hub *hub)
     for (struct stream **at = &hub->streams; *at;) {
         struct stream *s = *at;
 
-        if (!vr_http_stream_is_over(s->out)) {
+        if (vr_reader_is_open(&s->out)) {
             at = &s->next;
             continue;
         }
         *at = s->next;
         hub->stream_count--;
-        vr_http_stream_unref(s->out);
+        vr_reader_fini(&s->out);
         free(s);
     }
 }
@@ -371,13 +397,68 @@ static void beat(struct vr_hub *hub)
     vr_wall_format(vr_wall_now(), false, when);
     pthread_mutex_lock(&hub->lock);
     for (struct stream *s = hub->streams; s; s = s->next) {
-        vr_auto_free char *text =
-            vr_strf("event: beat\ndata: {\"now\": \"%s\", \"id\": %" PRId64 "}\n\n", when, s->last);
+        vr_auto_free char *data =
+            vr_strf("{\"now\": \"%s\", \"id\": %" PRId64 ", \"ui_build\": \"%s\"}", when, s->last,
+                    VR_VERSION);
 
         if (s->form == VR_HUB_ALL)
-            vr_http_stream_send(s->out, text, strlen(text));
+            send_named(s, 0, "beat", data);
     }
     pthread_mutex_unlock(&hub->lock);
+}
+
+/* The logins of all who read; given. Taken out so that no transaction is open under a lock. */
+static struct vr_login *logins_of(struct vr_hub *hub, size_t *out_n)
+{
+    struct vr_login *v;
+    size_t n = 0;
+
+    const size_t max = VR_HUB_STREAMS_MAX + VR_PROC_LOGS_MAX + VR_BUILD_LOGS_MAX;
+
+    v = vr_alloc_array(max, sizeof(*v));
+    pthread_mutex_lock(&hub->lock);
+    for (struct stream *s = hub->streams; s && n < max; s = s->next)
+        v[n++] = s->login;
+    pthread_mutex_unlock(&hub->lock);
+    n = vr_proc_logs_logins(hub->proc_logs, v, n, max);
+    n = vr_build_logs_logins(hub->build_logs, v, n, max);
+    *out_n = n;
+    return v;
+}
+
+static void end_login(struct vr_hub *hub, const struct vr_login *login)
+{
+    pthread_mutex_lock(&hub->lock);
+    for (struct stream *s = hub->streams; s; s = s->next) {
+        if (memcmp(&s->login, login, sizeof(*login)) != 0)
+            continue;
+        if (s->out.form == VR_READER_WS)
+            vr_reader_fail(&s->out, 401, "the login of this stream has ended");
+        else
+            vr_reader_close(&s->out); /* a client that comes back is told 401 */
+    }
+    pthread_mutex_unlock(&hub->lock);
+    vr_proc_logs_end_login(hub->proc_logs, login);
+    vr_build_logs_end_login(hub->build_logs, login);
+}
+
+/* Streams outlive the check of their login: whose token or session is gone is ended. */
+static void check_logins(struct vr_hub *hub)
+{
+    VR_OWNED(vr_tx_free) struct vr_tx *tx = NULL;
+    size_t n = 0;
+    vr_auto_free struct vr_login *v = logins_of(hub, &n);
+
+    if (!n || vr_store_begin(hub->server->store, VR_DB_READ, &tx, NULL) < 0)
+        return;
+    for (size_t i = 0; i < n; i++) {
+        bool good = true;
+
+        if (i && memcmp(&v[i], &v[i - 1], sizeof(*v)) == 0)
+            continue; /* many streams of one login mostly stand together */
+        if (vr_store_login_is_good(tx, &v[i], vr_wall_now(), &good, NULL) == 0 && !good)
+            end_login(hub, &v[i]);
+    }
 }
 
 /* Where a stream begins: behind an id, or some events back. */
@@ -444,14 +525,19 @@ void vr_hub_stream(struct vr_hub *hub, struct vr_http_req *req,
     s->form = spec->form;
     s->last = after;
     snprintf(s->rollout, sizeof(s->rollout), "%s", spec->rollout ? spec->rollout : "");
-    s->out = vr_http_stream_start(req, VR_HTTP_STREAM_EVENTS);
+    snprintf(s->kinds, sizeof(s->kinds), "%s", spec->kinds ? spec->kinds : "");
+    s->login = spec->login;
+    if (!vr_reader_start(&s->out, req, VR_READER_EVENTS)) {
+        leave_place(hub, &hub->stream_count);
+        free(s);
+        return;
+    }
     if (spec->form == VR_HUB_PROC_CHANGES)
-        vr_http_stream_send(s->out, ":\n\n", 3);
+        vr_reader_send(&s->out, ":\n\n", 3);
     if (reset && spec->form == VR_HUB_ALL) {
-        vr_auto_free char *text = vr_strf(
-            "id: %" PRId64 "\nevent: reset\ndata: {\"id\": %" PRId64 "}\n\n", s->last, s->last);
+        vr_auto_free char *data = vr_strf("{\"id\": %" PRId64 "}", s->last);
 
-        vr_http_stream_send(s->out, text, strlen(text));
+        send_named(s, s->last, "reset", data);
     }
     pthread_mutex_lock(&hub->lock);
     s->next = hub->streams;
@@ -527,6 +613,7 @@ static void *run(void *arg)
         if (vr_mono_ms_between(beat_at, vr_mono_now()) >= VR_HUB_BEAT_MS) {
             beat_at = vr_mono_now();
             beat(hub);
+            check_logins(hub);
         }
         pthread_mutex_lock(&hub->lock);
     }
@@ -584,8 +671,8 @@ struct vr_hub *vr_hub_stop(struct vr_hub *hub)
         struct stream *s = hub->streams;
 
         hub->streams = s->next;
-        vr_http_stream_close(s->out);
-        vr_http_stream_unref(s->out);
+        vr_reader_close(&s->out);
+        vr_reader_fini(&s->out);
         free(s);
     }
     vr_proc_logs_free(hub->proc_logs);

@@ -5,6 +5,7 @@
 
 #include "net/http_wait.h"
 #include "server/server.h"
+#include "store/user.h"
 
 #include <jansson.h>
 
@@ -12,12 +13,14 @@ struct vr_build_logs;
 struct vr_hub;
 struct vr_proc_logs;
 
-#define VR_HUB_WAITS_MAX   20000
-#define VR_HUB_STREAMS_MAX 2000
-#define VR_HUB_BEAT_MS     5000
-#define VR_HUB_SEEN_MS     1000 /* last_seen of hosts is written at most so often */
-#define VR_HUB_REPLAY_MAX  5000 /* events that a stream may be behind */
-#define VR_HUB_BUFFER      100  /* events replayed to a stream that names none */
+#define VR_HUB_WAITS_MAX     20000
+#define VR_HUB_STREAMS_MAX   2000
+#define VR_HUB_BEAT_MS       5000
+#define VR_HUB_SEEN_MS       1000 /* last_seen of hosts is written at most so often */
+#define VR_HUB_REPLAY_MAX    5000 /* events that a stream may be behind */
+#define VR_HUB_ROLLOUT_BYTES 40
+#define VR_HUB_KINDS_BYTES   128
+#define VR_HUB_BUFFER        100 /* events replayed to a stream that names none */
 
 /** Starts its thread. @server borrowed */
 VR_MUST_USE
@@ -54,6 +57,8 @@ struct vr_hub_stream_spec {
     int64_t after;       /* replay from the event behind this; -1: the last VR_HUB_BUFFER, or none
                             for live-only forms */
     const char *rollout; /* only events of this one; NULL: all. Borrowed for the call */
+    const char *kinds; /* ",proc,object,": only events of these; NULL: all. Borrowed for the call */
+    struct vr_login login; /* the stream ends within 10 s after it */
 };
 
 /** Answer a request with a stream of events. */

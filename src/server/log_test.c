@@ -3,6 +3,7 @@
  */
 #include "net/ws_client.h"
 #include "server/server_fixture.h"
+#include "store/event.h"
 #include "store/store_fixture.h"
 
 #include <inttypes.h>
@@ -376,4 +377,43 @@ TEST(build_log__search__is_answered_from_the_database)
     CHECK(strstr(s.rig.last.body, "step 26 of 30") && strstr(s.rig.last.body, "step 29 of 30"));
     CHECK(!strstr(s.rig.last.body, "step 25 of 30"));
     CHECK(strstr(s.rig.last.body, "\"complete\":false"));
+}
+
+/* ------------------------------------------------------------------ events */
+
+static bool add_object_event(struct scene *s, const char *kind)
+{
+    VR_OWNED(vr_tx_free) struct vr_tx *tx = NULL;
+
+    if (vr_store_begin(s->rig.server.store, VR_DB_WRITE, &tx, NULL) < 0)
+        return false;
+    vr_store_event_add(tx, &(struct vr_event){.kind = kind, .title = kind, .time = NOW});
+    return vr_server_commit(&s->rig.server, tx, NULL) == 0;
+}
+
+TEST(stream__many_websockets__get_events_of_their_kinds_without_a_thread_each)
+{
+    SCENE(s);
+    struct vr_ws_client *c[200];
+    bool ok = true;
+
+    CHECK(begin(&s));
+    for (size_t i = 0; i < VR_COUNT(c); i++) {
+        c[i] = join(&s, "/api/v1/stream/?kinds=wanted,beats", "ann");
+        ok = ok && c[i];
+    }
+    CHECK(ok && add_object_event(&s, "other") && add_object_event(&s, "wanted"));
+    for (size_t i = 0; i < VR_COUNT(c) && ok; i++) {
+        struct vr_ws_received m = {0};
+
+        do { /* beats come in between */
+            vr_ws_received_fini(&m);
+            ok = vr_ws_client_read(c[i], PATIENCE_MS, &m, NULL) == 0 && m.kind == VR_WS_TEXT;
+        } while (ok && strstr(m.p, "\"event\":\"beat\""));
+        ok = ok && strstr(m.p, "\"event\":\"wanted\"");
+        vr_ws_received_fini(&m);
+    }
+    for (size_t i = 0; i < VR_COUNT(c); i++)
+        vr_ws_client_free(c[i]);
+    CHECK(ok);
 }

@@ -430,3 +430,22 @@ int64_t vr_proc_logs_tick(struct vr_proc_logs *logs)
     pthread_mutex_unlock(&logs->lock);
     return next_ms;
 }
+
+void vr_proc_logs_end_login(struct vr_proc_logs *logs, const struct vr_login *login)
+{
+    pthread_mutex_lock(&logs->lock);
+    for (struct entry *e = logs->list; e; e = e->next)
+        if (vr_reader_is_open(&e->reader) && memcmp(&e->wish.login, login, sizeof(*login)) == 0)
+            vr_reader_fail(&e->reader, 401, "the login of this stream has ended");
+    pthread_mutex_unlock(&logs->lock);
+}
+
+size_t vr_proc_logs_logins(struct vr_proc_logs *logs, struct vr_login *v, size_t n, size_t max)
+{
+    pthread_mutex_lock(&logs->lock);
+    for (struct entry *e = logs->list; e && n < max; e = e->next)
+        if (vr_reader_is_open(&e->reader))
+            v[n++] = e->wish.login;
+    pthread_mutex_unlock(&logs->lock);
+    return n;
+}

@@ -11,6 +11,7 @@
 #include "fmt/log_search.h"
 #include "net/http_req.h"
 #include "server/server.h"
+#include "store/user.h"
 
 struct vr_proc_logs;
 
@@ -32,6 +33,7 @@ struct vr_log_wish {
     int64_t lines;
     bool follow;
     bool as_events; /* of plain HTTP: each line a `data:` event */
+    struct vr_login login;
 };
 
 /**
@@ -74,5 +76,11 @@ void vr_proc_logs_post(struct vr_proc_logs *logs, struct vr_http_req *req,
  * Returns when to be called again, in ms.
  */
 int64_t vr_proc_logs_tick(struct vr_proc_logs *logs);
+
+/** End what a login reads that is not good any more. */
+void vr_proc_logs_end_login(struct vr_proc_logs *logs, const struct vr_login *login);
+/** Append the logins of those who read; @v has room for them all, n are in it. Returns the new n.
+ */
+size_t vr_proc_logs_logins(struct vr_proc_logs *logs, struct vr_login *v, size_t n, size_t max);
 
 #endif

@@ -94,3 +94,21 @@ int vr_store_user_delete(struct vr_tx *tx, int64_t id, struct vr_err *err)
         r = vr_db_exec(tx->db, NULL, err, deletes[i], VR_I(id));
     return r;
 }
+
+int vr_store_login_is_good(struct vr_tx *tx, const struct vr_login *login, struct vr_wall now,
+                           bool *out, struct vr_err *err)
+{
+    int64_t n = 0;
+    int r = vr_db_get_i64(tx->db, &n, err,
+                          "SELECT count(*) FROM users u WHERE u.id = $1 AND u.is_active = 1"
+                          " AND ($2 = 0 OR EXISTS (SELECT 1 FROM tokens t WHERE t.id = $2"
+                          " AND (t.expires_us IS NULL OR t.expires_us > $4)))"
+                          " AND ($3 = 0 OR EXISTS (SELECT 1 FROM sessions s WHERE s.id = $3"
+                          " AND s.expires_us > $4))",
+                          VR_I(login->user_id), VR_I(login->token_id), VR_I(login->session_id),
+                          VR_I(now.us));
+
+    if (r == 0)
+        *out = n > 0;
+    return r;
+}

@@ -46,4 +46,15 @@ int vr_store_user_upgrade_password(struct vr_tx *tx, int64_t id, const char *old
 VR_MUST_USE
 int vr_store_user_delete(struct vr_tx *tx, int64_t id, struct vr_err *err);
 
+/** What somebody came in by; compared as bytes. */
+struct vr_login {
+    int64_t user_id, token_id, session_id; /* token and session 0: by password */
+};
+
+/** Whether it would still be let in: the user is active, the token or session there and not over.
+ */
+VR_MUST_USE
+int vr_store_login_is_good(struct vr_tx *tx, const struct vr_login *login, struct vr_wall now,
+                           bool *out, struct vr_err *err);
+
 #endif

@@ -8,6 +8,10 @@
 
 #include <inttypes.h>
 
+#define LOGIN(call)                                                                                \
+    {                                                                                              \
+        (call)->who.id, (call)->who.token_id, (call)->who.session_id                               \
+    }
 #define OVERVIEW_STALE_SECS 60 /* usage of hosts in it may be so old */
 #define OLD_LOG_LINES       20 /* the contract's last kibibyte, about */
 
@@ -23,13 +27,19 @@ static int64_t last_seen(const struct vr_call *call)
 static int stream_all(struct vr_call *call, struct vr_err *err)
 {
     const char *rollout = vr_query_find(vr_http_req_query(call->req), "rollout");
-    struct vr_hub_stream_spec spec = {.form = VR_HUB_ALL, .after = last_seen(call)};
+    struct vr_hub_stream_spec spec = {
+        .form = VR_HUB_ALL, .after = last_seen(call), .login = LOGIN(call)};
+    const char *kinds = vr_query_find(vr_http_req_query(call->req), "kinds");
+    vr_auto_free char *list = vr_str_is_empty(kinds) ? NULL : vr_strf(",%s,", kinds);
     int r = 0;
 
     if (spec.after < 0)
         r = vr_query_number(call, "after", 0, INT64_MAX, -1, &spec.after, err);
     if (r < 0)
         return r;
+    if (list && strlen(list) >= VR_HUB_KINDS_BYTES)
+        return vr_fail(err, VR_INVALID, "'kinds' is longer than %d bytes", VR_HUB_KINDS_BYTES - 3);
+    spec.kinds = list;
     spec.rollout = vr_str_is_empty(rollout) ? NULL : rollout;
     vr_hub_stream(call->server->hub, call->req, &spec);
     return 0;
@@ -76,14 +86,16 @@ static int show_overview(struct vr_call *call, struct vr_err *err)
 static int stream_events(struct vr_call *call, struct vr_err *err)
 {
     vr_hub_stream(call->server->hub, call->req,
-                  &(struct vr_hub_stream_spec){.form = VR_HUB_EVENTS, .after = last_seen(call)});
+                  &(struct vr_hub_stream_spec){
+                      .form = VR_HUB_EVENTS, .after = last_seen(call), .login = LOGIN(call)});
     return 0;
 }
 
 static int stream_proc_changes(struct vr_call *call, struct vr_err *err)
 {
     vr_hub_stream(call->server->hub, call->req,
-                  &(struct vr_hub_stream_spec){.form = VR_HUB_PROC_CHANGES, .after = -1});
+                  &(struct vr_hub_stream_spec){
+                      .form = VR_HUB_PROC_CHANGES, .after = -1, .login = LOGIN(call)});
     return 0;
 }
 
