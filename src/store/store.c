@@ -82,6 +82,7 @@ struct vr_store *vr_store_free(struct vr_store *store)
 {
     if (!store)
         return NULL;
+    vr_told_objects_free(store->told);
     vr_db_free(store->db);
     vr_keyring_free(store->keyring);
     free(store);
