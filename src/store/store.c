@@ -85,7 +85,6 @@ struct vr_store *vr_store_free(struct vr_store *store)
     vr_told_objects_free(store->told);
     vr_db_free(store->db);
     vr_keyring_free(store->keyring);
-    vr_told_objects_free(store->told);
     free(store);
     return NULL;
 }
