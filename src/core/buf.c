@@ -103,3 +103,20 @@ void vr_buf_fini(struct vr_buf *b)
     b->p = NULL;
     b->len = b->cap = 0;
 }
+
+#define INT_DIGITS 20 /* with a sign */
+
+void vr_buf_add_int(struct vr_buf *b, int64_t value)
+{
+    char digits[INT_DIGITS];
+    size_t at = sizeof(digits);
+    uint64_t rest = value < 0 ? -(uint64_t)value : (uint64_t)value;
+
+    do {
+        digits[--at] = (char)('0' + rest % 10);
+        rest /= 10;
+    } while (rest);
+    if (value < 0)
+        digits[--at] = '-';
+    vr_buf_add_n(b, digits + at, sizeof(digits) - at);
+}

@@ -26,6 +26,8 @@ struct vr_buf {
 void vr_buf_add(struct vr_buf *b, const char *text);
 void vr_buf_add_n(struct vr_buf *b, const void *bytes, size_t n);
 void vr_buf_addc(struct vr_buf *b, char c);
+/** Append decimal digits: worth more than printf where a text is mostly numbers. */
+void vr_buf_add_int(struct vr_buf *b, int64_t value);
 void vr_buf_addf(struct vr_buf *b, const char *fmt, ...) VR_PRINTF(2, 3);
 
 /** The text so far, "" if none; borrowed, valid until the next change. */

@@ -152,6 +152,18 @@ json_t *vr_policy_to_json_full(const struct vr_policy *policy)
     return to_json(policy, true);
 }
 
+void vr_policy_add_full(struct vr_buf *out, const struct vr_policy *policy)
+{
+    for (size_t i = 0; i < VR_COUNT(numbers); i++) {
+        vr_buf_add(out, i ? ",\"" : "{\"");
+        vr_buf_add(out, numbers[i].name);
+        vr_buf_add(out, "\":");
+        vr_buf_add_int(out, get_number(policy, &numbers[i]));
+    }
+    vr_buf_addf(out, ",\"ready\":\"%s\",\"port\":\"%s\"}", ready_names[policy->ready],
+                policy->port_none ? "none" : "auto");
+}
+
 bool vr_policy_is_field(const char *name)
 {
     for (size_t i = 0; i < VR_COUNT(numbers); i++) {

@@ -66,6 +66,9 @@ json_t *vr_policy_to_json(const struct vr_policy *policy);
 /** The object of all fields, for the API. Given. */
 json_t *vr_policy_to_json_full(const struct vr_policy *policy);
 
+/** Append the text of the same, without making the object: lists have one of each swarm. */
+void vr_policy_add_full(struct vr_buf *out, const struct vr_policy *policy);
+
 /** Is this a field of the policy? For callers that refuse unknown keys. */
 bool vr_policy_is_field(const char *name);
 

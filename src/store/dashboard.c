@@ -59,8 +59,8 @@ int vr_store_dashboard_set_apps(struct vr_tx *tx, int64_t id, const int64_t *app
 
 /* What points to it first. */
 static const char *const deletes[] = {
-    "UPDATE profiles SET default_dashboard_id = NULL, row_version = row_version + 1"
-    " WHERE default_dashboard_id = $1",
+    ("UPDATE profiles SET default_dashboard_id = NULL, row_version = row_version + 1"
+     " WHERE default_dashboard_id = $1"),
     "DELETE FROM profile_dashboards WHERE dashboard_id = $1",
     "DELETE FROM dashboard_apps WHERE dashboard_id = $1",
     "DELETE FROM dashboards WHERE id = $1",

@@ -44,6 +44,13 @@ static void write_statename(struct vr_buf *out, struct vr_db_rows *rows, int col
     vr_shape_quote(out, vr_str(vr_proc_state_of(vr_db_text(rows, column))->name));
 }
 
+static void add_two_digits(struct vr_buf *out, int64_t value)
+{
+    vr_buf_addc(out, ':');
+    vr_buf_addc(out, (char)('0' + value / 10));
+    vr_buf_addc(out, (char)('0' + value % 10));
+}
+
 /* Columns: actual, pid, running_us, message. */
 static void write_description(struct vr_buf *out, struct vr_db_rows *rows, int column,
                               struct vr_wall now)
@@ -51,11 +58,17 @@ static void write_description(struct vr_buf *out, struct vr_db_rows *rows, int c
     int64_t since = vr_db_i64(rows, column + 2);
     int64_t up = since && now.us > since ? (now.us - since) / VR_US_PER_S : 0;
 
-    if (vr_streq(vr_db_text(rows, column), "running"))
-        vr_buf_addf(out, "\"pid %" PRId64 ", uptime %" PRId64 ":%02d:%02d\"",
-                    vr_db_i64(rows, column + 1), up / 3600, (int)(up / 60 % 60), (int)(up % 60));
-    else
+    if (!vr_streq(vr_db_text(rows, column), "running")) {
         vr_shape_quote(out, vr_db_str(rows, column + 3));
+        return;
+    }
+    vr_buf_add(out, "\"pid ");
+    vr_shape_int(out, vr_db_i64(rows, column + 1));
+    vr_buf_add(out, ", uptime ");
+    vr_shape_int(out, up / 3600);
+    add_two_digits(out, up / 60 % 60);
+    add_two_digits(out, up % 60);
+    vr_buf_addc(out, '"');
 }
 
 static void write_exit_status(struct vr_buf *out, struct vr_db_rows *rows, int column,

@@ -260,14 +260,11 @@ static void write_policy(struct vr_buf *out, struct vr_db_rows *rows, int column
 {
     struct vr_policy policy = vr_policy_default();
     vr_auto_json json_t *stored = NULL;
-    vr_auto_json json_t *full = NULL;
-    vr_auto_free char *text = NULL;
+    struct vr_str text = vr_db_str(rows, column);
 
-    if (vr_json_parse(vr_db_str(rows, column), VR_JSON_BYTES, &stored, NULL) == 0)
+    if (text.n > strlen("{}") && vr_json_parse(text, VR_JSON_BYTES, &stored, NULL) == 0)
         vr_ignore(vr_policy_merge(&policy, stored, NULL), "what is stored was checked");
-    full = vr_policy_to_json_full(&policy);
-    text = vr_json_dump(full);
-    vr_buf_add(out, text);
+    vr_policy_add_full(out, &policy);
 }
 
 static const struct vr_shape_field swarm_fields[] = {

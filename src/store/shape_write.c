@@ -41,22 +41,9 @@ void vr_shape_quote(struct vr_buf *out, struct vr_str text)
     vr_buf_addc(out, '"');
 }
 
-#define INT_DIGITS 20 /* with a sign */
-
-/* Lists are mostly numbers and names: worth more than printf. */
 void vr_shape_int(struct vr_buf *out, int64_t value)
 {
-    char digits[INT_DIGITS];
-    size_t at = sizeof(digits);
-    uint64_t rest = value < 0 ? -(uint64_t)value : (uint64_t)value;
-
-    do {
-        digits[--at] = (char)('0' + rest % 10);
-        rest /= 10;
-    } while (rest);
-    if (value < 0)
-        digits[--at] = '-';
-    vr_buf_add_n(out, digits + at, sizeof(digits) - at);
+    vr_buf_add_int(out, value);
 }
 
 void vr_write_int(struct vr_buf *out, struct vr_db_rows *rows, int column, struct vr_wall now)
