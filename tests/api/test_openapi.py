@@ -229,6 +229,10 @@ def succeed(world, o):
     body = unique(world, o, o.body[1]) if o.body else None
     if o.id in ("dispatchSwarm", "rollBackSwarm"):
         values["id"] = key_of(world.swarm)
+    if o.id == "changeRelease":
+        values["id"] = key_of(world.release)
+    if o.id == "retryRollout":
+        values["id"] = world.cancelled_rollout()
     if o.id == "stream":
         return Target(values, query="?after=1")
     if o.id == "uploadScript":
@@ -336,6 +340,10 @@ def unchanged(world, o):
 
 # Requests for statuses that only some operations have.
 SPECIAL = {
+    ("redispatchSquad", 200): lambda w, o: Target({"squad": "default"}, query="?plan=1"),
+    ("searchSwarms", 400): lambda w, o: Target(query="?callback=alert(1)"),
+    ("changeRelease", 400): lambda w, o: Target({"id": key_of(w.release)}, {"pinned": 5}),
+    ("retryRollout", 409): lambda w, o: Target({"id": key_of(w.new_rollout())}),
     ("dispatchSwarm", 200): lambda w, o: Target({"id": key_of(w.swarm)}, {"size": 3}, query="?plan=1"),
     ("rollBackSwarm", 200): lambda w, o: Target({"id": key_of(w.swarm)}, {"release": None}, query="?plan=1"),
     ("replaceApp", 201): lambda w, o: Target({"app": w.name("app")}, {"repo_url": "https://git.example.com/x.git"}),
@@ -363,6 +371,8 @@ SPECIAL = {
 }
 
 def not_in_list(world, o):
+    if o.method == "GET":
+        return Target({}, query="?dashboard=nothing")
     return Target({}, {"objects": [{"resource_uri": f"/api/v1/{o.resource}/999999/"}]})
 
 

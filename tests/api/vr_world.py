@@ -227,6 +227,14 @@ class World:
         swarm = self.new_swarm(squad=self.new_squad(), size=1)
         return "/api/v1/rollouts/" + self.api.must("POST", f"{swarm}swarm/").json["swarm_id"] + "/"
 
+    def cancelled_rollout(self):
+        """Id of one that ended without being done."""
+        rollout = self.new_rollout()
+        self.api.must("POST", f"{rollout}cancel/")
+        trace = rollout.split("/")[-2]
+        self.ended(trace, "cancelled")
+        return trace
+
     def new_proc(self):
         """One without a swarm; its id and name."""
         port = 5500 + next(numbers)
