@@ -92,7 +92,14 @@ class World:
     """A server in which there is one of everything, under the names of the document's examples."""
 
     def __init__(self):
-        self.server = Server()
+        self.server, self.agent = Server(), None
+        try:
+            self.make()
+        except BaseException:
+            self.stop()
+            raise
+
+    def make(self):
         api = self.api = self.server.admin
         self.agent = self.server.agent()
         self.squad, self.host = "/api/v1/squads/default/", f"/api/v1/hosts/{HOST}/"
@@ -242,6 +249,7 @@ class World:
         return self.api.get(f"/api/v1/procs/?port={port}")["objects"][0]
 
     def stop(self):
-        self.agent.stop()
+        if self.agent:
+            self.agent.stop()
         self.server.stop()
 
