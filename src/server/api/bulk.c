@@ -185,10 +185,14 @@ static int command_all_in(struct vr_write *w, struct vr_err *err)
         r = vr_access_app(w->call, swarm.app_id, err);
     if (r == 0)
         r = read_action(w, &action, err);
-    if (r == 0)
-        r = vr_json_opt_bool(w->call->body, "force", false, &force, err);
-    if (r == 0)
-        r = list_procs(w, swarm.id, &procs, err);
+    if (r < 0)
+        return r;
+    w->field = "force";
+    r = vr_json_opt_bool(w->call->body, "force", false, &force, err);
+    if (r < 0)
+        return r;
+    w->field = NULL;
+    r = list_procs(w, swarm.id, &procs, err);
     if (r == 0 && json_array_size(procs) > BULK_MAX)
         r = vr_fail(err, VR_INVALID, "the swarm has more than %d procs", BULK_MAX);
     for (size_t i = 0; r == 0 && i < json_array_size(procs); i++)
