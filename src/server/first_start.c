@@ -11,6 +11,25 @@
 #include <string.h>
 
 #define FIRST_PASSWORD_BYTES 9
+#define NAMES_MAX            9 /* admin, admin2 … */
+
+/* Users that were imported may have taken the name. */
+static int free_name(struct vr_tx *tx, char **out, struct vr_err *err)
+{
+    for (int i = 1; i <= NAMES_MAX; i++) {
+        vr_auto_free char *name = i == 1 ? vr_strdup("admin") : vr_strf("admin%d", i);
+        VR_ROW(user) found = {0};
+        int r = vr_store_user_find(tx, name, &found, err);
+
+        if (r == -VR_NOT_FOUND) {
+            *out = vr_take(name);
+            return 0;
+        }
+        if (r < 0)
+            return r;
+    }
+    return vr_fail(err, VR_EXISTS, "admin to admin%d are users, but no admins", NAMES_MAX);
+}
 
 int vr_first_admin(struct vr_server *server, struct vr_tx *tx, struct vr_err *err)
 {
@@ -19,12 +38,13 @@ int vr_first_admin(struct vr_server *server, struct vr_tx *tx, struct vr_err *er
     vr_auto_free char *text = NULL;
     VR_ROW(user) row = {0};
     int64_t count, id;
-    int r = vr_store_user_count(tx, &count, err);
+    int r = vr_store_user_count_admins(tx, &count, err);
 
+    if (r == 0 && count == 0)
+        r = free_name(tx, &row.username, err);
     if (r < 0 || count > 0)
         return r;
     password = vr_random_hex(FIRST_PASSWORD_BYTES);
-    row.username = vr_strdup("admin");
     row.role = vr_strdup("admin");
     row.first_name = vr_strdup("");
     row.last_name = vr_strdup("");
@@ -39,7 +59,8 @@ int vr_first_admin(struct vr_server *server, struct vr_tx *tx, struct vr_err *er
     if (r == 0)
         r = vr_fs_replace(path, text, strlen(text), 0600, err);
     if (r == 0)
-        vr_info(&server->log, "made the first user 'admin'; its password is in '%s'", path);
+        vr_info(&server->log, "made the first admin '%s'; the password is in '%s'", row.username,
+                path);
     return r;
 }
 

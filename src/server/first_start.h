@@ -5,7 +5,11 @@
 
 #include "server/server.h"
 
-/** The user `admin` with a password in <data_dir>/initial-password, unless there is a user. */
+/**
+ * A user `admin` (or admin2 …, if that name is taken) with a password in
+ * <data_dir>/initial-password, unless there is an active admin: after an import of users without
+ * one too.
+ */
 VR_MUST_USE
 int vr_first_admin(struct vr_server *server, struct vr_tx *tx, struct vr_err *err);
 

@@ -353,7 +353,7 @@ TEST(vr_store_user__delete__keeps_what_was_done)
     CHECK(vr_store_log_add(f.tx, &(struct vr_log_entry){"swarm", id, "swarm hello", NULL}, NOW,
                            NULL) == 0);
     CHECK(vr_store_user_delete(f.tx, id, NULL) == 0);
-    CHECK(vr_store_user_count(f.tx, &n, NULL) == 0 && n == 0);
+    CHECK(vr_store_user_count_admins(f.tx, &n, NULL) == 0 && n == 0);
     vr_token_row_fini(&found);
     CHECK(vr_store_token_find(f.tx, "t1", &found, NULL) == -VR_NOT_FOUND);
 }

@@ -25,9 +25,10 @@ int vr_store_user_find_id(struct vr_tx *tx, int64_t id, struct vr_user_row *out,
     return vr_row_find_id(tx, &user_type, id, out, err, SELECT_USER "WHERE id = $1", VR_I(id));
 }
 
-int vr_store_user_count(struct vr_tx *tx, int64_t *out, struct vr_err *err)
+int vr_store_user_count_admins(struct vr_tx *tx, int64_t *out, struct vr_err *err)
 {
-    return vr_db_get_i64(tx->db, out, err, "SELECT count(*) FROM users");
+    return vr_db_get_i64(tx->db, out, err,
+                         "SELECT count(*) FROM users WHERE role = 'admin' AND is_active <> 0");
 }
 
 int vr_store_user_insert(struct vr_tx *tx, const struct vr_user_row *row, int64_t *out_id,
@@ -77,7 +78,8 @@ static const char *const deletes[] = {
     "DELETE FROM sessions WHERE user_id = $1",
     "DELETE FROM tokens WHERE user_id = $1",
     "DELETE FROM idempotency_keys WHERE user_id = $1",
-    "DELETE FROM profile_dashboards WHERE profile_id IN (SELECT id FROM profiles WHERE user_id = $1)",
+    "DELETE FROM profile_dashboards WHERE profile_id IN (SELECT id FROM profiles WHERE user_id = "
+    "$1)",
     "DELETE FROM profiles WHERE user_id = $1",
     "UPDATE rollouts SET user_id = NULL WHERE user_id = $1",
     "UPDATE commands SET user_id = NULL WHERE user_id = $1",

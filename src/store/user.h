@@ -28,8 +28,9 @@ int vr_store_user_find(struct vr_tx *tx, const char *username, struct vr_user_ro
 VR_MUST_USE
 int vr_store_user_find_id(struct vr_tx *tx, int64_t id, struct vr_user_row *out,
                           struct vr_err *err);
+/** Those who may do everything and are not switched off. */
 VR_MUST_USE
-int vr_store_user_count(struct vr_tx *tx, int64_t *out, struct vr_err *err);
+int vr_store_user_count_admins(struct vr_tx *tx, int64_t *out, struct vr_err *err);
 VR_MUST_USE
 int vr_store_user_insert(struct vr_tx *tx, const struct vr_user_row *row, int64_t *out_id,
                          struct vr_err *err);
