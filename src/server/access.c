@@ -19,9 +19,20 @@ static const char *const role_names[] = {
     [VR_ROLE_DEPLOYER] = "deployer", [VR_ROLE_ADMIN] = "admin",
 };
 
+/* What somebody of a role is, and what a request needs. */
+static const char *const role_phrases[] = {
+    [VR_ROLE_UNSET] = "without a role", [VR_ROLE_ANYONE] = "anyone",  [VR_ROLE_VIEWER] = "a viewer",
+    [VR_ROLE_DEPLOYER] = "a deployer",  [VR_ROLE_ADMIN] = "an admin",
+};
+
 const char *vr_role_name(enum vr_role role)
 {
     return role_names[role];
+}
+
+const char *vr_role_phrase(enum vr_role role)
+{
+    return role_phrases[role];
 }
 
 enum vr_role vr_role_parse(const char *name)
@@ -56,8 +67,8 @@ int vr_access_app(struct vr_call *call, int64_t app_id, struct vr_err *err)
     enum vr_role has = vr_who_role_for(&call->who, app_id);
 
     if (has < call->role)
-        return vr_fail(err, VR_DENIED, "user '%s' is a %s for this app; it needs a %s",
-                       call->who.username, vr_role_name(has), vr_role_name(call->role));
+        return vr_fail(err, VR_DENIED, "user '%s' is %s for this app; it needs %s",
+                       call->who.username, vr_role_phrase(has), vr_role_phrase(call->role));
     call->is_allowed = true;
     return 0;
 }

@@ -56,6 +56,8 @@ struct vr_call;
 
 /** "viewer", "deployer", "admin"; also "none", "anyone". */
 const char *vr_role_name(enum vr_role role);
+/** For sentences: "a viewer", "a deployer", "an admin"; also "without a role", "anyone". */
+const char *vr_role_phrase(enum vr_role role);
 /** VR_ROLE_UNSET for what is no role of a user. */
 enum vr_role vr_role_parse(const char *name);
 

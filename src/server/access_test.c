@@ -401,12 +401,12 @@ TEST(can__of_a_swarm__is_what_the_user_may)
     RIG(r);
 
     CHECK(furnish(&r));
-    CHECK(can(&r, "ann", "/api/v1/swarms/1/?fields=can", "change delete swarm rollback restore"));
-    CHECK(can(&r, "raj", "/api/v1/swarms/1/", "change delete swarm rollback restore"));
+    CHECK(can(&r, "ann", "/api/v1/swarms/1/?fields=can", "change delete swarm rollback restore procs"));
+    CHECK(can(&r, "raj", "/api/v1/swarms/1/", "change delete swarm rollback restore procs"));
     CHECK(can(&r, "vic", "/api/v1/swarms/1/", ""));
-    CHECK(can(&r, "raj", "/api/v1/swarms/?fields=id,can", "change delete swarm rollback restore"));
+    CHECK(can(&r, "raj", "/api/v1/swarms/?fields=id,can", "change delete swarm rollback restore procs"));
     CHECK(can(&r, "vic", "/api/v1/swarms/", ""));
-    CHECK(can(&r, "raj", "/api/v1/swarms/set/1/", "change delete swarm rollback restore"));
+    CHECK(can(&r, "raj", "/api/v1/swarms/set/1/", "change delete swarm rollback restore procs"));
     CHECK(can(&r, "raj", "/api/v1/swarms/?fields=id", "none"));
     CHECK(can(&r, "raj", "/api/v1/apps/shop/?fields=can", "change delete restore"));
     CHECK(can(&r, "raj", "/api/v1/apps/other/?fields=can", ""));

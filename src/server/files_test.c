@@ -14,7 +14,7 @@ TEST(files__by_role__viewers_and_above)
     CHECK(rig_add_user(&r, "vic", "viewer", &id) == 0);
     CHECK(rig_get(&r, SLUG, NULL) == 401);
     CHECK(rig_get(&r, SLUG, "eve") == 403);
-    CHECK(rig_says(&r, "user 'eve' is a none; this needs a viewer"));
+    CHECK(rig_says(&r, "user 'eve' is without a role; this needs a viewer"));
     CHECK(rig_get(&r, SLUG, "vic") == 404);
     CHECK(rig_get(&r, SLUG, "ann") == 404);
 }

@@ -270,8 +270,8 @@ static bool refuse_role(struct vr_server *server, struct vr_http_req *req, const
     vr_auto_free char *why = NULL;
 
     if (!vr_who_may_ask(&f->who, route->role, route->scope))
-        why = vr_strf("user '%s' is a %s; this needs a %s", f->who.username,
-                      vr_role_name(f->who.role), vr_role_name(route->role));
+        why = vr_strf("user '%s' is %s; this needs %s", f->who.username,
+                      vr_role_phrase(f->who.role), vr_role_phrase(route->role));
     else if (route->scope == VR_SCOPE_OWN && f->who.is_capped && is_unsafe(req) &&
              !(route->flags & VR_ROUTE_CAPPED))
         why = vr_strf("%s may less than user '%s'; this needs all their rights", f->who.via,

@@ -102,8 +102,8 @@ static int log_out_everywhere(struct vr_write *w, struct vr_err *err)
     int r = find_user(w->tx, w->call, &user, err);
 
     if (r == 0 && user.id != who->id && who->role < VR_ROLE_ADMIN)
-        r = vr_fail(err, VR_DENIED, "user '%s' is a %s; only an admin ends sessions of others",
-                    who->username, vr_role_name(who->role));
+        r = vr_fail(err, VR_DENIED, "user '%s' is %s; only an admin ends sessions of others",
+                    who->username, vr_role_phrase(who->role));
     if (r == 0)
         r = vr_store_session_delete_others(w->tx, user.id, 0, err);
     if (r == 0)

@@ -136,8 +136,8 @@ static void user_preset(const struct vr_write *w, void *row)
 
 static int refuse_field(struct vr_write *w, const char *field, struct vr_err *err)
 {
-    return vr_fail(err, VR_DENIED, "user '%s' is a %s; '%s' of a user is changed by an admin",
-                   w->call->who.username, vr_role_name(w->call->who.role), field);
+    return vr_fail(err, VR_DENIED, "user '%s' is %s; '%s' of a user is changed by an admin",
+                   w->call->who.username, vr_role_phrase(w->call->who.role), field);
 }
 
 /* Who is no admin may send back what they read, but change their own name and address only. */
@@ -151,8 +151,8 @@ static int refuse_others(struct vr_write *w, const struct vr_user_row *user, con
     int r;
 
     if (user->id != w->call->who.id)
-        return vr_fail(err, VR_DENIED, "user '%s' is a %s; only an admin changes others",
-                       w->call->who.username, vr_role_name(w->call->who.role));
+        return vr_fail(err, VR_DENIED, "user '%s' is %s; only an admin changes others",
+                       w->call->who.username, vr_role_phrase(w->call->who.role));
     r = vr_store_user_find_id(w->tx, user->id, &now, err);
     if (r == 0)
         r = read_new_grants(w, user, body, apps, &n, &differ, err);

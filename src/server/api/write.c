@@ -166,8 +166,8 @@ static int insist_on_right(const struct vr_call *call, struct vr_err *err)
 {
     if (call->is_allowed || call->who.role >= call->role)
         return 0;
-    return vr_fail(err, VR_DENIED, "user '%s' is a %s; this needs a %s", call->who.username,
-                   vr_role_name(call->who.role), vr_role_name(call->role));
+    return vr_fail(err, VR_DENIED, "user '%s' is %s; this needs %s", call->who.username,
+                   vr_role_phrase(call->who.role), vr_role_phrase(call->role));
 }
 
 /* Commits unless the answer is a refusal. */
