@@ -4,6 +4,7 @@
 #include "cli/commands.h"
 #include "cli/cli.h"
 #include "cli/exit.h"
+#include "cli/list_view.h"
 #include "cli/noun.h"
 #include "cli/rollout_view.h"
 #include "cli/table.h"
@@ -103,57 +104,76 @@ static int find_id(struct vr_api *api, const char *text, char **out, struct vr_e
     return 0;
 }
 
+/* The columns of the list; the last ones are dropped where there is no room. */
+enum column { CREATED, ID, SWARM, TAG, STATE, STEP, TOOK, KIND, BY, COLUMNS };
+
+static const char *const titles[COLUMNS] = {
+    [CREATED] = "CREATED", [ID] = "ID",     [SWARM] = "SWARM", [TAG] = "TAG", [STATE] = "STATE",
+    [STEP] = "STEP",       [TOOK] = "TOOK", [KIND] = "KIND",   [BY] = "BY",
+};
+
 /* One line of the list; the step is where it is, or where it failed. */
 static void add_row(struct vr_table *table, const json_t *row, const char *id)
 {
     bool over = vr_rollout_is_over(row);
     bool done = vr_rollout_exit(row) == VR_EXIT_OK;
-    const char *step = !over ? "step" : done ? "none" : "error.step";
-    const char *fields[] = {NULL, "swarm_name", "tag",  "kind",   over ? "result" : "state",
-                            step, NULL,         "user", "created"};
     vr_auto_free char *took = vr_rollout_took(row, vr_wall_now());
+    const char *fields[COLUMNS] = {
+        [CREATED] = "created",
+        [SWARM] = "swarm_name",
+        [TAG] = "tag",
+        [STATE] = over ? "result" : "state",
+        [STEP] = !over   ? "step"
+                 : !done ? "error.step"
+                         : NULL,
+        [KIND] = "kind",
+        [BY] = "user",
+    };
+    const char *texts[COLUMNS] = {[ID] = id, [TOOK] = took};
 
-    for (size_t f = 0; f < VR_COUNT(fields); f++) {
-        vr_auto_free char *cell = fields[f] ? vr_cli_noun_cell(row, fields[f]) : NULL;
+    for (size_t c = 0; c < COLUMNS; c++) {
+        vr_auto_free char *cell = fields[c] ? vr_cli_noun_cell(row, fields[c]) : NULL;
 
-        vr_table_add(table, cell ? cell : f ? took : id);
+        vr_table_add(table, cell ? cell : texts[c]);
     }
+}
+
+static int show_list(struct vr_cli *cli, const json_t *list, struct vr_err *err)
+{
+    VR_OWNED(vr_table_free) struct vr_table *table = vr_table_new(titles, COLUMNS);
+    const json_t *row;
+    size_t i;
+
+    vr_table_mark_state(table, STATE);
+    vr_table_mark_spare(table, TOOK);
+    json_array_foreach (list, i, row) {
+        vr_auto_free char *id = vr_cli_noun_cell(row, "id");
+
+        if (cli->out.format == VR_OUT_TABLE)
+            id[strnlen(id, ID_SHOWN)] = '\0';
+        add_row(table, row, id);
+    }
+    return vr_table_show(table, &cli->out, err);
 }
 
 static int run_list(struct vr_cli *cli, const void *opts, int argc, char **argv, struct vr_err *err)
 {
-    static const char *const titles[] = {"ID",   "SWARM", "TAG", "KIND",   "STATE",
-                                         "STEP", "TOOK",  "BY",  "CREATED"};
+    static const struct vr_list_view names = {.name = "id"};
     const struct values *v = opts;
-    VR_OWNED(vr_table_free) struct vr_table *table = vr_table_new(titles, VR_COUNT(titles));
-    vr_auto_buf struct vr_buf text = VR_BUF(VR_OUT_BYTES);
     vr_auto_json json_t *list = NULL;
     struct vr_api *api;
-    const json_t *row;
-    size_t i;
     int r = vr_cli_api(cli, &api, err);
 
     if (r >= 0)
         r = fetch_recent(api, v->lines.given ? (int)v->lines.value : LIST_RECENT, v, &list, err);
     if (r < 0)
         return r;
-    if (cli->out.format == VR_OUT_JSON || cli->out.format == VR_OUT_YAML)
-        return vr_out_value(&cli->out, list, err);
-    vr_table_mark_state(table, 4);
-    json_array_foreach (list, i, row) {
-        vr_auto_free char *id = vr_cli_noun_cell(row, "id");
-
-        if (cli->out.format == VR_OUT_NAME || cli->out.quiet)
-            vr_buf_addf(&text, "%s\n", id);
-        if (cli->out.format == VR_OUT_TABLE)
-            id[strnlen(id, ID_SHOWN)] = '\0';
-        add_row(table, row, id);
-    }
-    if (!vr_table_rows(table))
-        vr_say(&cli->out, "There is no such rollout.");
-    else if (cli->out.format != VR_OUT_NAME && !cli->out.quiet)
-        return vr_table_show(table, &cli->out, err);
-    return vr_out_flush(&text, err);
+    if (vr_out_is_data(&cli->out) || vr_out_is_names(&cli->out))
+        return vr_list_show(&cli->out, list, &names, err);
+    if (json_array_size(list))
+        return show_list(cli, list, err);
+    vr_say(&cli->out, "There is no such rollout.");
+    return 0;
 }
 
 static int get_rollout(struct vr_cli *cli, const char *name, struct vr_api **out_api, char **out_id,

@@ -13,6 +13,7 @@
 struct vr_table {
     const char *const *titles; /* borrowed */
     size_t columns;
+    size_t spare; /* columns from here on are shown if there is room */
     bool state[VR_TABLE_COLUMNS_MAX];
     size_t fit; /* columns of the terminal, 0: any number */
     bool utf8;
@@ -26,6 +27,7 @@ struct vr_table *vr_table_new(const char *const *titles, size_t columns)
 
     t->titles = titles;
     t->columns = columns < VR_TABLE_COLUMNS_MAX ? columns : VR_TABLE_COLUMNS_MAX;
+    t->spare = t->columns;
     return t;
 }
 
@@ -44,6 +46,12 @@ void vr_table_mark_state(struct vr_table *t, size_t column)
 {
     if (column < t->columns)
         t->state[column] = true;
+}
+
+void vr_table_mark_spare(struct vr_table *t, size_t first)
+{
+    if (first < t->columns)
+        t->spare = first;
 }
 
 void vr_table_add(struct vr_table *t, const char *text)
@@ -93,23 +101,29 @@ static void find_widths(const struct vr_table *t, size_t *widths)
     }
 }
 
-/* Take from the widest column until the row fits, as long as something readable is left of it. */
-static void shrink(const struct vr_table *t, size_t *widths)
+/*
+ * Drop spare columns until the row fits, then take from the widest one as long as something
+ * readable is left of it. Returns how many columns are shown.
+ */
+static size_t shrink(const struct vr_table *t, size_t *widths)
 {
-    size_t total = 0;
+    size_t total = 0, shown = t->columns;
 
-    for (size_t c = 0; c < t->columns; c++)
+    for (size_t c = 0; c < shown; c++)
         total += widths[c] + (c ? GAP : 0);
+    for (; t->fit && total > t->fit && shown > t->spare; shown--)
+        total -= widths[shown - 1] + GAP;
     while (t->fit && total > t->fit) {
         size_t widest = 0;
 
-        for (size_t c = 1; c < t->columns; c++)
+        for (size_t c = 1; c < shown; c++)
             widest = widths[c] > widths[widest] ? c : widest;
         if (widths[widest] <= NARROWEST)
-            return;
+            break;
         widths[widest]--;
         total--;
     }
+    return shown;
 }
 
 /* The first `columns` columns of a text, the last of them a sign that it goes on; given. */
@@ -127,13 +141,13 @@ static char *cut(const struct vr_table *t, const char *text, size_t columns)
     return vr_strf("%.*s%s", (int)(at - text), text, t->utf8 ? "…" : "~");
 }
 
-static void write_cell(const struct vr_table *t, size_t column, const char *text, size_t width,
+static void write_cell(const struct vr_table *t, bool is_last, const char *text, size_t width,
                        bool colour, enum vr_style style, struct vr_buf *out)
 {
     vr_auto_free char *shown = cut(t, text, width);
 
     vr_style_add(out, colour, style, shown);
-    if (column + 1 < t->columns)
+    if (!is_last)
         vr_buf_addf(out, "%*s", (int)(width - vr_text_columns(shown) + GAP), "");
     else
         vr_buf_addc(out, '\n');
@@ -141,17 +155,18 @@ static void write_cell(const struct vr_table *t, size_t column, const char *text
 
 void vr_table_write(const struct vr_table *t, bool colour, struct vr_buf *out)
 {
-    size_t widths[VR_TABLE_COLUMNS_MAX];
+    size_t widths[VR_TABLE_COLUMNS_MAX], shown;
 
     find_widths(t, widths);
-    shrink(t, widths);
-    for (size_t c = 0; c < t->columns; c++)
-        write_cell(t, c, t->titles[c], widths[c], colour, VR_STYLE_BOLD, out);
+    shown = shrink(t, widths);
+    for (size_t c = 0; c < shown; c++)
+        write_cell(t, c + 1 == shown, t->titles[c], widths[c], colour, VR_STYLE_BOLD, out);
     for (size_t i = 0; i < vr_table_rows(t) * t->columns; i++) {
         size_t c = i % t->columns;
         enum vr_style style = t->state[c] ? vr_style_of_state(t->cells[i]) : VR_STYLE_NONE;
 
-        write_cell(t, c, t->cells[i], widths[c], colour, style, out);
+        if (c < shown)
+            write_cell(t, c + 1 == shown, t->cells[i], widths[c], colour, style, out);
     }
 }
 

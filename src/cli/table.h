@@ -20,6 +20,12 @@ VR_DEFINE_OWNED(struct vr_table, vr_table_free)
 void vr_table_mark_state(struct vr_table *table, size_t column);
 
 /**
+ * Columns from `first` on are dropped, the last one first, until what is left fits on the terminal:
+ * before anything is cut.
+ */
+void vr_table_mark_spare(struct vr_table *table, size_t first);
+
+/**
  * Add one cell; rows fill from left to right. NULL and "" are shown as "-". Copied; line ends and
  * control characters become spaces.
  */

@@ -60,3 +60,18 @@ TEST(table_write__a_narrow_terminal__cuts_the_widest_column)
     CHECK_STR(vr_buf_text(&b), "STATE    NOTE\n"
                                "running  ein längerer T…\n");
 }
+
+TEST(table_write__spare_columns_on_a_narrow_terminal__are_dropped_before_anything_is_cut)
+{
+    VR_OWNED(vr_table_free) struct vr_table *t = vr_table_new(titles, 3);
+    vr_auto_buf struct vr_buf b = VR_BUF(4096);
+
+    vr_table_mark_spare(t, 1);
+    vr_table_add(t, "a name of its own");
+    vr_table_add(t, "running");
+    vr_table_add(t, "as it should be");
+    vr_table_fit(t, 26, true);
+    vr_table_write(t, false, &b);
+    CHECK_STR(vr_buf_text(&b), "NAME               STATE\n"
+                               "a name of its own  running\n");
+}
