@@ -6,6 +6,7 @@
 #include "core/clock.h"
 #include "core/str.h"
 #include "fmt/json.h"
+#include "fmt/utf8.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -18,6 +19,7 @@ struct vr_api {
     struct vr_http_client *client;
     struct vr_config config; /* owned copy */
     int64_t timeout_ms;
+    char *comment; /* "X-Comment: why"; NULL: none */
     bool trace;
 };
 
@@ -44,6 +46,7 @@ struct vr_api *vr_api_close(struct vr_api *api)
         return NULL;
     vr_http_client_free(api->client);
     vr_config_fini(&api->config);
+    free(api->comment);
     free(api);
     return NULL;
 }
@@ -51,6 +54,20 @@ struct vr_api *vr_api_close(struct vr_api *api)
 void vr_api_trace(struct vr_api *api)
 {
     api->trace = true;
+}
+
+int vr_api_comment(struct vr_api *api, const char *text, struct vr_err *err)
+{
+    if (text && vr_utf8_count(vr_str(text)) > VR_API_COMMENT_MAX)
+        return vr_fail(err, VR_INVALID, "the comment is longer than %d characters",
+                       VR_API_COMMENT_MAX);
+    for (const char *c = text ? text : ""; *c; c++) {
+        if ((unsigned char)*c < ' ' || *c == 0x7f)
+            return vr_fail(err, VR_INVALID, "the comment is more than one line of text");
+    }
+    free(api->comment);
+    api->comment = vr_str_is_empty(text) ? NULL : vr_strf("X-Comment: %s", text);
+    return 0;
 }
 
 void vr_api_limit(struct vr_api *api, int64_t timeout_ms)
@@ -179,7 +196,7 @@ static int call_server(struct vr_api *api, const struct vr_api_request *q,
     vr_auto_free char *url = vr_api_address(api, q->path);
     vr_auto_free char *text = q->body ? vr_json_dump(q->body) : NULL;
     vr_auto_free char *key = NULL, *match = NULL, *random = NULL;
-    const char *headers[5] = {q->raw ? "Content-Type: application/octet-stream"
+    const char *headers[6] = {q->raw ? "Content-Type: application/octet-stream"
                                      : "Content-Type: application/json",
                               "Accept: application/json"};
     struct vr_http_call call = {.method = q->method,
@@ -199,6 +216,8 @@ static int call_server(struct vr_api *api, const struct vr_api_request *q,
     }
     if (q->if_version > 0)
         headers[n++] = match = vr_strf("If-Match: \"%" PRId64 "\"", q->if_version);
+    if (api->comment && !vr_streq(q->method, "GET"))
+        headers[n++] = api->comment;
     vr_api_prepare(api, &call);
     r = call_patiently(api, &call, q->path, out, err);
     if (r == -VR_IO || r == -VR_TIMEOUT)

@@ -31,6 +31,16 @@ VR_DEFINE_OWNED(struct vr_api, vr_api_close)
 /** Show every request and its status on standard error. */
 void vr_api_trace(struct vr_api *api);
 
+#define VR_API_COMMENT_MAX 200 /* characters; the server takes no more */
+
+/**
+ * Say with every change that follows why it is made.
+ * @text  copied; NULL: nothing is said
+ * Returns -VR_INVALID if it is too long or has line ends or other control characters.
+ */
+VR_MUST_USE
+int vr_api_comment(struct vr_api *api, const char *text, struct vr_err *err);
+
 /** Give a request no longer than this; for what may rather fail than wait. */
 void vr_api_limit(struct vr_api *api, int64_t timeout_ms);
 

@@ -84,7 +84,6 @@ static int run_restore(struct vr_cli *cli, const void *opts, int argc, char **ar
 {
     const struct values *v = opts;
     vr_auto_free char *path = NULL, *version = vr_uri_encode(argv[2]), *whole = NULL;
-    vr_auto_free char *comment = vr_uri_encode(v->comment ? v->comment : "");
     vr_auto_json json_t *answer = NULL;
     vr_auto_buf struct vr_buf text = VR_BUF(VR_OUT_BYTES);
     struct vr_api_request request = {.method = "POST", .if_version = v->if_version.value};
@@ -96,11 +95,12 @@ static int run_restore(struct vr_cli *cli, const void *opts, int argc, char **ar
     if (r >= 0)
         r = vr_cli_api(cli, &api, err);
     if (r >= 0)
+        r = vr_api_comment(api, v->comment, err);
+    if (r >= 0)
         r = vr_history_path(api, noun, argv[1], &path, err);
     if (r < 0)
         return r;
-    request.path = whole = vr_strf("%s%s/restore/?plan=%d%s%s", path, version, v->plan,
-                                   *comment ? "&comment=" : "", comment);
+    request.path = whole = vr_strf("%s%s/restore/?plan=%d", path, version, v->plan);
     r = vr_api_request(api, &request, &answer, err);
     if (r < 0)
         return r;

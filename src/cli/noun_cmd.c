@@ -14,7 +14,7 @@
 #include <string.h>
 
 #define VERBS       6
-#define COMMON_OPTS 6u /* that are added to those of the fields */
+#define COMMON_OPTS 7u /* that are added to those of the fields */
 
 static const struct vr_opt opt_set = {"set",         0,
                                       VR_OPT_LIST,   offsetof(struct vr_cli_noun_values, set),
@@ -25,6 +25,9 @@ static const struct vr_opt opt_env = {"env",       'e',
 static const struct vr_opt opt_unset = {"unset-env", 0,
                                         VR_OPT_LIST, offsetof(struct vr_cli_noun_values, unset_env),
                                         "KEY",       "remove one variable of its environment"};
+static const struct vr_opt opt_comment = {"comment",   0,
+                                          VR_OPT_TEXT, offsetof(struct vr_cli_noun_values, comment),
+                                          "TEXT",      "what its history says about the change"};
 static const struct vr_opt opt_exclude = {"exclude",   'x',
                                           VR_OPT_LIST, offsetof(struct vr_cli_noun_values, exclude),
                                           "PATTERN",   "leave out swarms whose name contains it"};
@@ -51,8 +54,8 @@ struct vr_cli_noun_commands {
     struct noun_entry *entries;
 };
 
-/* Options of add and set: fields first, then what all nouns have; --exclude,
- * --if-version and --yes are last. */
+/* Options of add and set: fields first, then what all nouns have; --comment,
+ * --exclude, --if-version and --yes are last. */
 static void make_opts(struct noun_entry *e, const struct vr_cli_noun *noun)
 {
     bool has_env = vr_cli_noun_field(noun, "env_yaml") != NULL;
@@ -77,6 +80,7 @@ static void make_opts(struct noun_entry *e, const struct vr_cli_noun *noun)
         e->opts[e->opt_count++] = opt_env;
         e->opts[e->opt_count++] = opt_unset;
     }
+    e->opts[e->opt_count++] = opt_comment;
     if (vr_cli_noun_is_swarm(noun))
         e->opts[e->opt_count++] = opt_exclude;
     e->opts[e->opt_count++] = opt_if_version;
@@ -143,7 +147,7 @@ static void set_opts(struct vr_command *c, const struct noun_entry *e,
     case HISTORY:
         return;
     case RM:
-        first = end - 2 - swarm;
+        first = end - 3 - swarm;
         break;
     }
     c->opts = e->opts + first;

@@ -148,6 +148,15 @@ int vr_cli_noun_show_run(struct vr_cli *cli, const void *opts, int argc, char **
     return vr_out_flush(&text, err);
 }
 
+/* The server, which is told with every change why it is made. */
+static int open_with_comment(struct vr_cli *cli, const struct vr_cli_noun_values *v,
+                             struct vr_api **out, struct vr_err *err)
+{
+    int r = vr_cli_api(cli, out, err);
+
+    return r < 0 ? r : vr_api_comment(*out, v->comment, err);
+}
+
 /* FIELD=VALUE: a field of the table means what its option means, any other is read as YAML. */
 static int assign(struct vr_api *api, const struct vr_cli_noun *noun, const char *text,
                   json_t *body, struct vr_err *err)
@@ -289,7 +298,7 @@ int vr_cli_noun_add_run(struct vr_cli *cli, const void *opts, int argc, char **a
     vr_auto_free char *path = NULL;
     struct vr_api *api;
     int named = vr_cli_noun_added_count(noun);
-    int r = vr_cli_api(cli, &api, err);
+    int r = open_with_comment(cli, opts, &api, err);
 
     if (r >= 0)
         r = add_positionals(api, noun, argv, body, err);
@@ -366,7 +375,7 @@ int vr_cli_noun_set_run(struct vr_cli *cli, const void *opts, int argc, char **a
     struct vr_api *api;
     json_t *object;
     size_t i;
-    int r = vr_cli_api(cli, &api, err);
+    int r = open_with_comment(cli, v, &api, err);
 
     if (r >= 0)
         r = fill_body(api, noun, v, body, err);
@@ -418,7 +427,7 @@ int vr_cli_noun_rm_run(struct vr_cli *cli, const void *opts, int argc, char **ar
     struct vr_api *api;
     json_t *object;
     size_t i;
-    int r = vr_cli_api(cli, &api, err);
+    int r = open_with_comment(cli, opts, &api, err);
 
     if (r >= 0)
         r = select_objects(cli, api, opts, argc, argv, &list, err);

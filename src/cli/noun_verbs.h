@@ -14,6 +14,7 @@ struct vr_cli_noun_values {
     struct vr_opt_list env, unset_env;          /* KEY=VALUE, KEY */
     struct vr_opt_list exclude;
     struct vr_opt_int if_version;
+    const char *comment;
     bool yes;
 };
 
