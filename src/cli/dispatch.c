@@ -52,25 +52,6 @@ static void add_change(struct vr_buf *out, const json_t *plan, const char *name,
     vr_buf_addc(out, '\n');
 }
 
-static void add_diff(struct vr_buf *out, const json_t *plan, const char *name,
-                     const struct vr_out *style)
-{
-    const json_t *line;
-    size_t i;
-
-    json_array_foreach (json_object_get(plan, name), i, line) {
-        const char *text = json_string_value(line);
-
-        vr_buf_addf(out, "  %-9s ", i ? "" : name);
-        vr_style_add(out, style->colour,
-                     !text || *text == ' ' ? VR_STYLE_NONE
-                     : *text == '-'        ? VR_STYLE_BAD
-                                           : VR_STYLE_GOOD,
-                     text ? text : "");
-        vr_buf_addc(out, '\n');
-    }
-}
-
 static void add_hosts(struct vr_buf *out, const json_t *plan)
 {
     const json_t *host;
@@ -99,8 +80,8 @@ void vr_plan_write(struct vr_buf *out, const json_t *plan, const struct vr_out *
     add_hosts(out, plan);
     if (*text_of(plan, "pool"))
         vr_buf_addf(out, "  %-9s %s\n", "pool", text_of(plan, "pool"));
-    add_diff(out, plan, "config", style);
-    add_diff(out, plan, "env", style);
+    vr_out_add_diff(out, style->colour, "  config    ", json_object_get(plan, "config"));
+    vr_out_add_diff(out, style->colour, "  env       ", json_object_get(plan, "env"));
     json_array_foreach (json_object_get(plan, "warnings"), i, warning) {
         vr_buf_addf(out, "  %-9s ", "warning");
         add_value(out, warning);

@@ -76,24 +76,6 @@ int vr_history_show(struct vr_cli *cli, const struct vr_cli_noun *noun, const ch
     return vr_list_show(&cli->out, list, &view, err);
 }
 
-static void add_lines(struct vr_buf *out, const json_t *lines, const struct vr_out *style)
-{
-    const json_t *line;
-    size_t i;
-
-    json_array_foreach (lines, i, line) {
-        const char *text = json_string_value(line);
-
-        vr_buf_add(out, "  ");
-        vr_style_add(out, style->colour,
-                     !text || *text == ' ' ? VR_STYLE_NONE
-                     : *text == '-'        ? VR_STYLE_BAD
-                                           : VR_STYLE_GOOD,
-                     text ? text : "");
-        vr_buf_addc(out, '\n');
-    }
-}
-
 void vr_history_write_changes(struct vr_buf *out, const json_t *changes, const struct vr_out *style)
 {
     const json_t *change;
@@ -104,7 +86,7 @@ void vr_history_write_changes(struct vr_buf *out, const json_t *changes, const s
 
         vr_style_add(out, style->colour, VR_STYLE_BOLD, field ? field : "");
         vr_buf_addc(out, '\n');
-        add_lines(out, json_object_get(change, "diff"), style);
+        vr_out_add_diff(out, style->colour, "  ", json_object_get(change, "diff"));
     }
 }
 

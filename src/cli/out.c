@@ -144,6 +144,33 @@ void vr_style_add(struct vr_buf *buf, bool colour, enum vr_style style, const ch
         vr_buf_addf(buf, "\033[%sm%s\033[0m", codes[style], text);
 }
 
+static enum vr_style style_of_change(char sign)
+{
+    switch (sign) {
+    case '-':
+        return VR_STYLE_BAD;
+    case '+':
+    case '~':
+        return VR_STYLE_GOOD;
+    default:
+        return VR_STYLE_NONE;
+    }
+}
+
+void vr_out_add_diff(struct vr_buf *buf, bool colour, const char *first, const json_t *lines)
+{
+    const json_t *line;
+    size_t i;
+
+    json_array_foreach (lines, i, line) {
+        const char *text = json_string_value(line);
+
+        vr_buf_addf(buf, "%*s", (int)strlen(first), i ? "" : first);
+        vr_style_add(buf, colour, style_of_change(text ? *text : ' '), text ? text : "");
+        vr_buf_addc(buf, '\n');
+    }
+}
+
 enum vr_style vr_style_of_state(const char *word)
 {
     static const struct {

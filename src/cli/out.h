@@ -66,6 +66,12 @@ int vr_out_confirm(const struct vr_out *out, bool yes, const char *question, str
 /** Append `text`, dressed if `colour`. */
 void vr_style_add(struct vr_buf *buf, bool colour, enum vr_style style, const char *text);
 
+/**
+ * Append lines of a difference as the server and fmt/diff.h write them ("- a: 1", "+ a: 2", "~ …",
+ * or two spaces), each behind `first` and the others behind as many spaces.
+ */
+void vr_out_add_diff(struct vr_buf *buf, bool colour, const char *first, const json_t *lines);
+
 /** The style of a word of state: running is good, fatal is bad, starting is busy. */
 enum vr_style vr_style_of_state(const char *word);
 

@@ -4,11 +4,12 @@
 #include "cli/commands.h"
 #include "cli/dispatch.h"
 #include "cli/exit.h"
-#include "cli/line_diff.h"
+#include "cli/list_view.h"
 #include "cli/noun.h"
 #include "cli/swarms.h"
 #include "cli/table.h"
 #include "core/str.h"
+#include "fmt/diff.h"
 #include "fmt/json.h"
 #include "fmt/yaml.h"
 
@@ -146,49 +147,79 @@ static int run_rollback(struct vr_cli *cli, const void *opts, int argc, char **a
     return vr_dispatch_swarms(cli, swarms, &v->shared, &spec, err);
 }
 
-/* The fields of a release that make it what it is, as YAML text. */
-static int release_text(struct vr_api *api, const char *id, char **out, struct vr_err *err)
+/* What else makes a release what it is: the lines by which two differ in it. Given. */
+static json_t *compare_fields(const json_t *from, const json_t *to)
 {
     static const char *const fields[] = {"build", "run_as", "mem_limit", "memsw_limit", "volumes"};
-    static const char *const texts[] = {"config_yaml", "env_yaml"};
-    vr_auto_json json_t *release = NULL, *shown = json_object();
-    int r = vr_cli_noun_get(api, vr_cli_noun_find("release"), id, &release, err);
+    vr_auto_json json_t *old = json_object(), *new = json_object();
+    vr_auto_free char *old_text = NULL, *new_text = NULL;
+    json_t *lines = json_array();
 
+    for (size_t i = 0; i < VR_COUNT(fields); i++) {
+        json_t *was = json_object_get(from, fields[i]), *is = json_object_get(to, fields[i]);
+
+        if (!was || !is || json_equal(was, is))
+            continue;
+        json_object_set(old, fields[i], was);
+        json_object_set(new, fields[i], is);
+    }
+    old_text = vr_yaml_dump(old);
+    new_text = vr_yaml_dump(new);
+    vr_diff_json(lines, old_text, new_text, VR_DIFF_ALL);
+    return lines;
+}
+
+/* Both releases, and by what they differ: {"same", "release", "config", "env"}. */
+static int compare(struct vr_api *api, char **argv, json_t **out, struct vr_err *err)
+{
+    const struct vr_cli_noun *noun = vr_cli_noun_find("release");
+    vr_auto_json json_t *from = NULL, *to = NULL, *answer = NULL;
+    vr_auto_free char *path = NULL, *id = NULL;
+    json_t *fields;
+    const char *uri;
+    int r = vr_cli_noun_get(api, noun, argv[0], &from, err);
+
+    if (r >= 0)
+        r = vr_cli_noun_get(api, noun, argv[1], &to, err);
+    if (r >= 0)
+        r = vr_json_get_str(from, "resource_uri", &uri, err);
     if (r < 0)
         return r;
-    for (size_t i = 0; i < VR_COUNT(fields); i++) {
-        json_t *value = json_object_get(release, fields[i]);
-
-        json_object_set(shown, fields[i], value ? value : json_null());
-    }
-    for (size_t i = 0; i < VR_COUNT(texts); i++) {
-        const char *text = json_string_value(json_object_get(release, texts[i]));
-        json_t *value = NULL;
-
-        if (vr_yaml_parse(vr_str(text ? text : ""), &value, NULL) < 0)
-            value = json_string(text);
-        vr_json_set(shown, texts[i], value);
-    }
-    *out = vr_yaml_dump(shown);
+    id = vr_cli_noun_cell(to, "id");
+    path = vr_strf("%scompare/%s/", uri, id);
+    r = vr_api_get(api, path, &answer, err);
+    if (r < 0)
+        return r;
+    fields = compare_fields(from, to);
+    if (json_array_size(fields))
+        vr_json_set(answer, "same", json_false());
+    vr_json_set(answer, "release", fields);
+    *out = vr_take(answer);
     return 0;
 }
 
 static int run_compare(struct vr_cli *cli, const void *opts, int argc, char **argv,
                        struct vr_err *err)
 {
+    static const char *const parts[] = {"release", "config", "env"};
     vr_auto_buf struct vr_buf text = VR_BUF(VR_OUT_BYTES);
-    vr_auto_free char *a = NULL, *b = NULL;
+    vr_auto_json json_t *answer = NULL;
     struct vr_api *api;
     int r = vr_cli_api(cli, &api, err);
 
     if (r >= 0)
-        r = release_text(api, argv[0], &a, err);
-    if (r >= 0)
-        r = release_text(api, argv[1], &b, err);
+        r = compare(api, argv, &answer, err);
     if (r < 0)
         return r;
-    vr_buf_addf(&text, "--- release %s\n+++ release %s\n", argv[0], argv[1]);
-    vr_line_diff(&text, a, b, cli->out.colour);
+    if (vr_out_is_data(&cli->out))
+        return vr_out_value(&cli->out, answer, err);
+    if (json_is_true(json_object_get(answer, "same")))
+        vr_say(&cli->out, "Releases %s and %s do not differ.", argv[0], argv[1]);
+    for (size_t i = 0; i < VR_COUNT(parts); i++) {
+        vr_auto_free char *first = vr_strf("%-9s ", parts[i]);
+
+        vr_out_add_diff(&text, cli->out.colour, first, json_object_get(answer, parts[i]));
+    }
     return vr_out_flush(&text, err);
 }
 
@@ -268,7 +299,7 @@ static const struct vr_command verbs[] = {
      .run = run_pin},
     {.name = "diff compare",
      .args = "RELEASE RELEASE",
-     .summary = "Show the difference of two releases by their ids",
+     .summary = "Show by what two releases differ; a secret that changed is named",
      .min_args = 2,
      .max_args = 2,
      .run = run_compare},
