@@ -119,8 +119,15 @@ def test_compare_releases(platform, name):
     assert api.get(one)["config_yaml"] == "colour: red\n"
     ids = one.split("/")[-2], two.split("/")[-2]
     assert platform.cli("compare-releases", *ids) == "--- a\n+++ b\n{\n-'colour': 'red',\n+'colour': 'blue',\n}\n"
-    text = platform.cli("release", "diff", *ids)
-    assert "-  colour: red" in text and "+  colour: blue" in text
+    assert platform.cli("release", "diff", *ids) == "config    - colour: red\n          + colour: blue\n"
+    api.patch(swarm, {"secrets": {"env": {"PASSWORD": "hunter2"}}})
+    three = api.done(api.dispatch(swarm, "v1"))["release"]
+    api.patch(swarm, {"secrets": {"env": {"PASSWORD": "hunter3"}}})
+    four = api.done(api.dispatch(swarm, "v1"))["release"]
+    ids = three.split("/")[-2], four.split("/")[-2]
+    assert platform.cli("release", "compare", *ids) == "env       ~ PASSWORD: secret, changed\n"
+    assert json.loads(platform.cli("release", "diff", ids[0], ids[0], "--json"))["same"] is True
+    assert "do not differ" in platform.cli.run("release", "diff", ids[0], ids[0]).stderr
 
 
 def test_concurrent_writers(platform, name):

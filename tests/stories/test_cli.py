@@ -291,14 +291,17 @@ def test_versions_are_shown_compared_and_restored(platform, name, tmp_path):
     config.write_text("colour: red\n")
     cli("ingredient", "add", name, "--config", str(config))
     config.write_text("colour: blue\n")
-    cli("ingredient", "set", name, "--config", str(config))
+    cli("ingredient", "set", name, "--config", str(config), "--comment", "blüe is calmer")
+    assert "blüe is calmer" in cli("ingredient", "history", name)
+    cli("ingredient", "set", name, "--config", str(config), "--comment", "two\nlines", code=2)
     newest, first = cli("history", "ingredient", name, "-q").split()
     assert re.search(rf"^{newest} .* admin +update +config_yaml", cli("ingredient", "history", name), re.M)
     assert "- colour: red" in cli("history", "diff", "ingredient", name, newest)
     assert "+ colour: red" in cli("history", "diff", "ingredient", name, first, "current")
     assert "+ colour: red" in cli("restore", "ingredient", name, first, "--plan", "--exit-code", code=10)
     assert "blue" in cli("ingredient", "show", name)
-    cli("restore", "ingredient", name, first)
+    cli("restore", "ingredient", name, first, "--comment", "red & louder")
+    assert "red & louder" in cli("ingredient", "history", name)
     assert "red" in cli("ingredient", "show", name)
     cli("restore", "ingredient", name, "999999", code=4)
     cli("history", "nonsense", name, code=2)
@@ -322,6 +325,8 @@ def test_an_overview_begins_with_trouble(platform, running):
     lines = cli("overview").splitlines()
     assert lines[0].split() == ["TROUBLE", "NAME", "STATE", "NEXT"]
     assert any(re.match(rf"swarm +{running}-prod-web +0 of 1 procs run", line) for line in lines)
+    assert json.loads(cli("overview", "--app", running, "--json"))["counts"]["swarms"] == 2
+    cli("overview", "--app", "no_such_app", code=4)
     assert any(re.match(rf"rollout +{running}-test-web +no_such_tag failed: .* vr rollout show [0-9a-f]{{8}}", line)
                for line in lines)
     assert json.loads(cli("overview", "--json"))["counts"]["hosts_live"] == 1
