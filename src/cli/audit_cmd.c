@@ -11,12 +11,13 @@
 #include "core/str.h"
 #include "fmt/json.h"
 #include "fmt/uri.h"
+#include "model/log_csv.h"
 
 #include <inttypes.h>
 #include <string.h>
 
 #define LINES_DEFAULT 20
-#define LINES_MAX     100000
+#define LINES_MAX     VR_LOG_CSV_ROWS
 #define PAGE          1000 /* the server gives no more at once */
 #define TICK_MS       200
 #define LOOK_MS       5000 /* also looked at so often, should the stream be away */
@@ -43,10 +44,6 @@ static const struct vr_opt log_opts[] = {
     {"csv", 0, VR_OPT_FLAG, offsetof(struct values, csv), NULL,
      "comma-separated values with a heading"},
 };
-
-static const char *const csv_fields[] = {"id",  "time_utc", "type",     "username",
-                                         "via", "remote",   "resource", "object_name",
-                                         "app", "rollout",  "message",  "detail"};
 
 static void add_filter(struct vr_buf *query, const char *name, const char *value)
 {
@@ -110,35 +107,7 @@ static int fetch(struct vr_api *api, const char *query, int64_t lines, json_t **
     return 0;
 }
 
-/* A field that a spreadsheet reads as text, whatever it begins with. */
-static void add_csv(struct vr_buf *out, const char *text)
-{
-    vr_buf_addc(out, '"');
-    if (*text && strchr("=+-@", *text))
-        vr_buf_addc(out, '\'');
-    for (; *text; text++) {
-        if (*text == '"')
-            vr_buf_addc(out, '"');
-        vr_buf_addc(out, *text);
-    }
-    vr_buf_addc(out, '"');
-}
-
-static void add_csv_line(struct vr_buf *out, const json_t *entry)
-{
-    for (size_t i = 0; i < VR_COUNT(csv_fields); i++) {
-        const json_t *value = json_object_get(entry, csv_fields[i]);
-        vr_auto_free char *cell = json_is_string(value) ? vr_strdup(json_string_value(value))
-                                                        : vr_cli_noun_cell(entry, csv_fields[i]);
-
-        vr_buf_add(out, i ? "," : "");
-        add_csv(out, cell);
-    }
-    vr_buf_add(out, "\r\n");
-}
-
-static int show(struct vr_cli *cli, const struct values *v, const json_t *list, bool heading,
-                struct vr_err *err)
+static int show(struct vr_cli *cli, const json_t *list, struct vr_err *err)
 {
     static const struct vr_column columns[] = {
         {"TIME", "time_utc"},       {"TYPE", "type"},         {"BY", "username"},
@@ -147,18 +116,22 @@ static int show(struct vr_cli *cli, const struct values *v, const json_t *list, 
     };
     static const struct vr_list_view view = {columns, VR_COUNT(columns), NULL,
                                              "The log has nothing like it."};
-    vr_auto_buf struct vr_buf text = VR_BUF(VR_OUT_BYTES);
-    const json_t *entry;
-    size_t i;
 
-    if (!v->csv)
-        return vr_list_show(&cli->out, list, &view, err);
-    for (i = 0; i < VR_COUNT(csv_fields) && heading; i++)
-        vr_buf_addf(&text, "%s%s", i ? "," : "", csv_fields[i]);
-    vr_buf_add(&text, heading ? "\r\n" : "");
-    json_array_foreach (list, i, entry)
-        add_csv_line(&text, entry);
-    return vr_out_flush(&text, err);
+    return vr_list_show(&cli->out, list, &view, err);
+}
+
+/* The newest entries as the server writes them. */
+static int show_csv(struct vr_api *api, const char *query, int64_t lines, struct vr_err *err)
+{
+    vr_auto_free char *path = vr_strf("/api/v1/logs/?format=csv&limit=%" PRId64 "%s", lines, query);
+    __attribute__((cleanup(vr_api_text_fini))) struct vr_api_text text = {0};
+    vr_auto_buf struct vr_buf out = VR_BUF(VR_API_BODY_BYTES);
+    int r = vr_api_get_text(api, path, &text, err);
+
+    if (r < 0)
+        return r;
+    vr_buf_add_n(&out, text.text, text.len);
+    return vr_out_flush(&out, err);
 }
 
 struct tail {
@@ -180,7 +153,7 @@ static int show_line(struct tail *t, const json_t *entry, struct vr_err *err)
     vr_auto_free char *message = vr_cli_noun_cell(entry, "message");
 
     if (t->v->csv) {
-        add_csv_line(&text, entry);
+        vr_log_csv_add(&text, entry);
     } else if (vr_out_is_data(&t->cli->out)) {
         vr_auto_free char *json = vr_json_dump(entry);
 
@@ -243,8 +216,13 @@ static int follow(struct vr_cli *cli, struct vr_api *api, const struct values *v
                      .last = json_integer_value(json_object_get(json_array_get(list, 0), "id")),
                      .looked = vr_mono_now()};
     struct vr_follow_stream stream = {"/api/v1/stream/", true, true, on_event, &t};
+    vr_auto_buf struct vr_buf head = VR_BUF(VR_OUT_BYTES);
     int r = 0;
 
+    if (v->csv) {
+        vr_log_csv_head(&head);
+        r = vr_out_flush(&head, err);
+    }
     for (size_t i = json_array_size(list); i-- > 0 && r >= 0;)
         r = show_line(&t, json_array_get(list, i), err);
     if (r >= 0)
@@ -257,6 +235,7 @@ static int run_log(struct vr_cli *cli, const void *opts, int argc, char **argv, 
     const struct values *v = opts;
     vr_auto_buf struct vr_buf query = VR_BUF(QUERY_BYTES);
     vr_auto_json json_t *list = NULL;
+    int64_t lines = v->lines.given ? v->lines.value : LINES_DEFAULT;
     struct vr_api *api;
     int r = vr_cli_api(cli, &api, err);
 
@@ -264,13 +243,13 @@ static int run_log(struct vr_cli *cli, const void *opts, int argc, char **argv, 
         r = make_query(v, &query, err);
     if (r >= 0 && query.over)
         r = vr_fail(err, VR_INVALID, "the filters have more than %u bytes", QUERY_BYTES);
+    if (r >= 0 && v->csv && !v->follow)
+        return show_csv(api, vr_buf_text(&query), lines, err);
     if (r >= 0)
-        r = fetch(api, vr_buf_text(&query), v->lines.given ? v->lines.value : LINES_DEFAULT, &list,
-                  err);
+        r = fetch(api, vr_buf_text(&query), lines, &list, err);
     if (r < 0)
         return r;
-    return v->follow ? follow(cli, api, v, vr_buf_text(&query), list, err)
-                     : show(cli, v, list, true, err);
+    return v->follow ? follow(cli, api, v, vr_buf_text(&query), list, err) : show(cli, list, err);
 }
 
 const struct vr_command vr_audit_commands[] = {

@@ -25,6 +25,7 @@ const struct vr_route_table vr_route_tables[] = {
     {VR_ROUTE_API, vr_routes_build},
     {VR_ROUTE_API, vr_routes_ingredient},
     {VR_ROUTE_API, vr_routes_keys},
+    {VR_ROUTE_API, vr_routes_log},
     {VR_ROUTE_API, vr_routes_release},
     {VR_ROUTE_API, vr_routes_squad},
     {VR_ROUTE_API, vr_routes_swarm},

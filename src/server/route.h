@@ -101,6 +101,7 @@ extern const struct vr_route vr_routes_app[];
 extern const struct vr_route vr_routes_build[];
 extern const struct vr_route vr_routes_ingredient[];
 extern const struct vr_route vr_routes_keys[];
+extern const struct vr_route vr_routes_log[]; /* the audit log, as a list and as a file */
 extern const struct vr_route vr_routes_release[];
 extern const struct vr_route vr_routes_squad[];
 extern const struct vr_route vr_routes_swarm[];

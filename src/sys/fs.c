@@ -202,6 +202,13 @@ int vr_fs_open_beneath(int dir_fd, const char *path, int flags, mode_t mode, str
     return vr_fail_sys(err, "open '%s'", path);
 }
 
+int vr_fs_open_unnamed(const char *folder, struct vr_err *err)
+{
+    int fd = open(folder, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+
+    return fd < 0 ? vr_fail_sys(err, "open an unnamed file in %s", folder) : fd;
+}
+
 bool vr_fs_exists(const char *path)
 {
     return !access(path, F_OK);

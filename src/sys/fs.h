@@ -62,6 +62,10 @@ int vr_fs_chown_tree(const char *path, uid_t uid, gid_t gid, struct vr_err *err)
 VR_MUST_USE
 int vr_fs_open_beneath(int dir_fd, const char *path, int flags, mode_t mode, struct vr_err *err);
 
+/** A file without a name, to read and write, gone with its descriptor. @folder  that it lies in */
+VR_MUST_USE
+int vr_fs_open_unnamed(const char *folder, struct vr_err *err);
+
 bool vr_fs_exists(const char *path);
 
 /** Free bytes for an unprivileged writer on the file system of `path`. */

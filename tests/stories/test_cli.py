@@ -340,7 +340,7 @@ def test_the_log_is_filtered_followed_and_exported(platform, name):
     assert cli("log", "--until", "2020-01-01") == ""
     cli("log", "--since", "yesterday", code=2)
     rows = list(csv.DictReader(io.StringIO(cli("log", "--app", name, "--csv"))))
-    assert rows[0]["app"] == name and rows[0]["username"] == "admin"
+    assert rows[0]["app"] == name and rows[0]["user"] == "admin" and rows[0]["object_kind"] == "apps"
     follower = cli.start("log", "-f", "--app", name)
     try:
         assert name in follower.stdout.readline()
