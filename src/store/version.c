@@ -17,19 +17,20 @@ FIELDS(version, "version", I(version, id), T(version, resource), I(version, obje
 static const struct {
     const char *table;
     const char *name;
+    bool is_kept; /* has versions; others are referred to only */
 } homes[VR_RES_COUNT] = {
-    [VR_RES_APPS] = {"apps", "name"},
-    [VR_RES_BUILDPACKS] = {"buildpacks", "repo_url"},
-    [VR_RES_INGREDIENTS] = {"ingredients", "name"},
-    [VR_RES_SQUADS] = {"squads", "name"},
-    [VR_RES_HOSTS] = {"hosts", "name"},
-    [VR_RES_SWARMS] = {"swarms", "config_name"},
+    [VR_RES_APPS] = {"apps", "name", true},
+    [VR_RES_BUILDPACKS] = {"buildpacks", "repo_url", true},
+    [VR_RES_INGREDIENTS] = {"ingredients", "name", true},
+    [VR_RES_SQUADS] = {"squads", "name", true},
+    [VR_RES_HOSTS] = {"hosts", "name", true},
+    [VR_RES_SWARMS] = {"swarms", "config_name", true},
     [VR_RES_BALANCERS] = {"balancers", "name"},
-    [VR_RES_USERS] = {"users", "username"},
-    [VR_RES_STACKS] = {"stacks", "name"},
-    [VR_RES_IMAGES] = {"images", "name"},
-    [VR_RES_DASHBOARDS] = {"dashboards", "slug"},
-    [VR_RES_PROFILES] = {"profiles", "CAST(id AS TEXT)"},
+    [VR_RES_USERS] = {"users", "username", true},
+    [VR_RES_STACKS] = {"stacks", "name", true},
+    [VR_RES_IMAGES] = {"images", "name", true},
+    [VR_RES_DASHBOARDS] = {"dashboards", "slug", true},
+    [VR_RES_PROFILES] = {"profiles", "CAST(id AS TEXT)", true},
 };
 
 static int find_home(enum vr_resource resource, struct vr_err *err)
@@ -37,6 +38,11 @@ static int find_home(enum vr_resource resource, struct vr_err *err)
     if (homes[resource].table)
         return 0;
     return vr_fail(err, VR_BUG, "%s have no versions", vr_resource_name(resource));
+}
+
+bool vr_store_version_is_kept(enum vr_resource resource)
+{
+    return homes[resource].is_kept;
 }
 
 int vr_store_version_insert(struct vr_tx *tx, enum vr_resource resource,

@@ -22,6 +22,9 @@ struct vr_version_row {
 
 VR_DECLARE_ROW(version);
 
+/** Do objects of this kind have versions? */
+bool vr_store_version_is_kept(enum vr_resource resource);
+
 VR_MUST_USE
 int vr_store_version_insert(struct vr_tx *tx, enum vr_resource resource,
                             const struct vr_version_row *row, int64_t *out_id, struct vr_err *err);

@@ -54,6 +54,9 @@ class Judge:
     def state(self):
         """What only users change. Columns that the platform itself changes are not among them."""
         found = [self.db.execute(f"SELECT * FROM {t} ORDER BY 1, 2").fetchall() for t in UNCHANGING]
+        # A refusal is written down, and so is what the platform does.
+        found.append(self.db.execute("SELECT * FROM log_entries WHERE type NOT IN ('refused', 'login failed') AND via <> 'engine'"
+                                     " ORDER BY id").fetchall())
         found.append(self.db.execute("SELECT id, name, active, squad_id, address, roles FROM hosts ORDER BY id").fetchall())
         # A wrong log-in is written down, too, but as nobody's.
         found.append(self.db.execute("SELECT * FROM log_entries WHERE user_id IS NOT NULL ORDER BY id").fetchall())

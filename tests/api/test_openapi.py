@@ -2,11 +2,13 @@
 """docs/openapi.yaml and the server say the same: routes, roles, statuses, headers, every field of every answer."""
 import copy
 import json
+import os
 import subprocess
 import urllib.parse
 
 import pytest
 import vr_openapi
+import yaml
 from vr_world import ENVIRONMENT, PASSWORD, VR, World
 from vr_wait import wait_for
 
@@ -101,6 +103,20 @@ def test_routes_of_server_and_document_are_the_same():
     for route, o in documented.items():
         said = o.rights_of(route[1])
         assert said == served[route], f"{route}: the document says {said}, the server wants {served[route]}"
+
+
+def test_no_key_of_the_document_stands_twice():
+    """The last one would hide the others."""
+    with open(os.path.join(vr_openapi.SOURCE, "docs/openapi.yaml"), encoding="utf-8") as file:
+        nodes = [yaml.compose(file, Loader=yaml.CSafeLoader)]
+    while nodes:
+        node = nodes.pop()
+        if isinstance(node, yaml.SequenceNode):
+            nodes += node.value
+        elif isinstance(node, yaml.MappingNode):
+            keys = [key.value for key, _ in node.value]
+            assert len(keys) == len(set(keys)), f"line {node.start_mark.line + 1}: {sorted(k for k in keys if keys.count(k) > 1)}"
+            nodes += [value for _, value in node.value]
 
 
 def test_openapi_json_is_the_document(world):
@@ -338,6 +354,11 @@ def unchanged(world, o):
     return Target(known(world, o), headers={"If-None-Match": ask(world, o, Target(known(world, o))).headers["ETag"]})
 
 
+def deleted(world):
+    app, version = world.version_of_deleted()
+    return Target({"noun": "apps", "key": key_of(app), "version": version})
+
+
 # Requests for statuses that only some operations have.
 SPECIAL = {
     ("redispatchSquad", 200): lambda w, o: Target({"squad": "default"}, query="?plan=1"),
@@ -352,7 +373,10 @@ SPECIAL = {
     ("uploadScript", 400): lambda w, o: Target({"stack": "jammy"}, raw=b"x", query="?name=a%20b"),
     ("uploadScript", 412): lambda w, o: Target({"stack": "jammy"}, raw=b"x", query="?name=x", headers={"If-Match": '"99"'}),
     ("uploadScript", 404): lambda w, o: Target({"stack": "nothing"}, raw=b"x", query="?name=x"),
-    ("reviveVersion", 201): lambda w, o: Target({"noun": "apps", "version": w.version_of_deleted()}),
+    ("restoreVersion", 201): lambda w, o: deleted(w),
+    ("reviveVersion", 201): lambda w, o: deleted(w),
+    ("restoreVersion", 412): lambda w, o: Target(known(w, o), headers={"If-Match": '"999999"'}),
+    ("reviveVersion", 412): lambda w, o: Target(known(w, o), headers={"If-Match": '"999999"'}),
     ("readImage", 200): lambda w, o: Target({"file": "jammy_1.tar.gz"}),
     ("readImageLog", 200): lambda w, o: Target({"folder": "jammy_2", "file": "jammy_2.tar.gz"}),
     ("readScript", 200): lambda w, o: Target({"file": "jammy.sh"}),

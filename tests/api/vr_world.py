@@ -160,10 +160,11 @@ class World:
         return swarm, version
 
     def version_of_deleted(self):
+        """The path of an app that is gone, and a version of it."""
         app = self.new_app()
         version = self.api.get(f"{app}versions/")["objects"][0]["id"]
         self.api.must("DELETE", app)
-        return version
+        return app, version
 
     def dispatch(self, swarm, **body):
         """Start a rollout and wait until it is done; its id."""

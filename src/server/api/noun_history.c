@@ -201,21 +201,28 @@ int vr_noun_version(struct vr_call *call, const struct vr_noun *noun, struct vr_
     return r;
 }
 
+/* {"time", "user"} of a version; given. */
+static json_t *changed_of(const struct vr_version_row *version)
+{
+    char time[VR_WALL_TEXT_BYTES];
+
+    vr_wall_format((struct vr_wall){version->time_us}, false, time);
+    return json_pack("{s:s, s:o}", "time", time, "user",
+                     vr_json_str_or_null(*version->username ? version->username : NULL));
+}
+
 int vr_noun_add_changed(struct vr_tx *tx, enum vr_resource resource, int64_t id, char **text,
                         struct vr_err *err)
 {
     VR_ROW(version) newest = {0};
     vr_auto_json json_t *changed = NULL;
     vr_auto_free char *member = NULL;
-    char time[VR_WALL_TEXT_BYTES];
     char *longer;
     int r = vr_store_version_newest(tx, resource, id, &newest, err);
 
-    if (r < 0)
-        return r == -VR_NOT_FOUND ? 0 : r;
-    vr_wall_format((struct vr_wall){newest.time_us}, false, time);
-    changed = json_pack("{s:s, s:o}", "time", time, "user",
-                        vr_json_str_or_null(*newest.username ? newest.username : NULL));
+    if (r < 0 && r != -VR_NOT_FOUND)
+        return r;
+    changed = r == 0 ? changed_of(&newest) : json_null();
     member = vr_json_dump(changed);
     longer = vr_strf("%.*s,\"changed\":%s}", (int)strlen(*text) - 1, *text, member);
     free(*text);

@@ -17,7 +17,8 @@ VR_MUST_USE
 int vr_noun_revive(struct vr_call *call, const struct vr_noun *noun, struct vr_err *err);
 
 /**
- * Add `"changed": {"time", "user"}` of the newest version to the text of an object, if it has one.
+ * Add `"changed": {"time", "user"}` of the newest version to the text of an object; null without
+ * one.
  * @text  `{…}`, replaced; given
  */
 VR_MUST_USE
