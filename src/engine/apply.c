@@ -68,6 +68,8 @@ static int start_rollout(struct apply *a, const struct vr_plan_action *act)
 {
     const struct vr_rollout_row *from = &a->snap->current;
     struct vr_rollout_row row = *from; /* borrows its texts */
+    vr_auto_free char *id = NULL;
+    int r;
 
     row.id = NULL;
     row.kind = (char *)vr_kind_name(act->rollout_kind);
@@ -75,7 +77,8 @@ static int start_rollout(struct apply *a, const struct vr_plan_action *act)
     row.result = NULL;
     row.user_id = 0;
     row.created_us = row.started_us = a->snap->plan.now.us;
-    return vr_store_rollout_insert(a->tx, &row, NULL, a->err);
+    r = vr_store_rollout_insert(a->tx, &row, &id, a->err);
+    return r < 0 ? r : vr_events_begun(a->tx, a->snap, id, row.kind, a->err);
 }
 
 static int set_step(struct apply *a, const struct vr_plan_action *act)

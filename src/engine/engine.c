@@ -12,6 +12,8 @@
 #include "engine/apply.h"
 #include "engine/work.h"
 #include "store/event.h"
+#include "store/log.h"
+#include "store/resource.h"
 
 #include <inttypes.h>
 #include <pthread.h>
@@ -210,14 +212,30 @@ static void tend_swarm(struct vr_engine *e, int64_t swarm, struct vr_plan_action
 static const char *const liveness_words[] = {
     [VR_LIVE] = "live", [VR_SUSPECT] = "suspect", [VR_LOST] = "lost", [VR_GONE] = "gone"};
 
-static void tell_host(struct vr_tx *tx, const struct vr_host_row *host, const char *state,
-                      struct vr_wall now)
+/* For those who watch and, unless it was only suspected, for the audit log. */
+static int tell_host(struct vr_tx *tx, const struct vr_host_row *host, const char *state,
+                     struct vr_wall now, struct vr_err *err)
 {
+    bool is_lost = vr_streq(state, "lost");
+    bool is_back =
+        vr_streq(state, "live") && (vr_streq(host->state, "lost") || vr_streq(host->state, "gone"));
+    const char *type = is_lost ? "host lost" : "host returned";
     vr_auto_free char *message = vr_strf("Host %s is %s", host->name, state);
+    vr_auto_free char *entry = vr_strf("%s %s", type, host->name);
     struct vr_event event = {
         .kind = "host", .title = host->name, .message = message, .host_id = host->id, .time = now};
 
     vr_store_event_add(tx, &event);
+    if (!is_lost && !is_back)
+        return 0;
+    return vr_store_log_add(tx,
+                            &(struct vr_log_entry){.type = type,
+                                                   .message = entry,
+                                                   .via = "engine",
+                                                   .resource = vr_resource_name(VR_RES_HOSTS),
+                                                   .object_id = host->id,
+                                                   .object_name = host->name},
+                            now, err);
 }
 
 /*
@@ -243,9 +261,7 @@ static int tend_host(struct vr_engine *e, struct vr_tx *tx, const struct vr_host
         r = vr_store_host_new_session(tx, host->id, err);
     if (r == 0 && vr_streq(state, "lost"))
         r = vr_store_pool_forget_host(tx, host->id, err);
-    if (r == 0)
-        tell_host(tx, host, state, now);
-    return r;
+    return r < 0 ? r : tell_host(tx, host, state, now, err);
 }
 
 static int tend_hosts(struct vr_engine *e, struct vr_tx *tx, struct vr_wall now, struct vr_err *err)

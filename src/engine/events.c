@@ -5,6 +5,8 @@
 #include "fmt/json.h"
 #include "model/label.h"
 #include "store/event.h"
+#include "store/log.h"
+#include "store/resource.h"
 
 #include <string.h>
 
@@ -16,6 +18,24 @@ static char *shortname(const struct vr_snapshot *snap)
 
     return vr_label_swarm_short(snap->swarm.app_name, row->tag ? row->tag : snap->swarm.tag,
                                 snap->swarm.config_name, snap->swarm.proc_name);
+}
+
+int vr_events_begun(struct vr_tx *tx, const struct vr_snapshot *snap, const char *rollout,
+                    const char *kind, struct vr_err *err)
+{
+    vr_auto_free char *name = shortname(snap);
+    vr_auto_free char *message = vr_strf("%s %s", kind, name);
+
+    return vr_store_log_add(tx,
+                            &(struct vr_log_entry){.type = kind,
+                                                   .message = message,
+                                                   .via = "engine",
+                                                   .resource = vr_resource_name(VR_RES_SWARMS),
+                                                   .object_id = snap->swarm.id,
+                                                   .object_name = name,
+                                                   .app_id = snap->swarm.app_id,
+                                                   .rollout_id = rollout},
+                            snap->plan.now, err);
 }
 
 void vr_events_rollout(struct vr_tx *tx, const struct vr_snapshot *snap, const char *rollout,

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The audit log's entries of what was refused. */
+/* The audit log's entries of who came in and of what was refused. */
 #include "server/audit.h"
 
 #include "fmt/base64.h"
@@ -8,6 +8,7 @@
 #include "server/remote.h"
 #include "server/server.h"
 #include "store/log.h"
+#include "store/resource.h"
 #include "store/user.h"
 
 #include <strings.h>
@@ -67,6 +68,25 @@ static void write_entry(struct vr_server *server, struct vr_http_req *req, struc
         vr_ignore(vr_server_commit(server, tx, NULL), "the refusal itself is what counts");
 }
 
+int vr_audit_session(struct vr_server *server, struct vr_http_req *req, struct vr_tx *tx,
+                     const struct vr_who *who, const char *action, struct vr_err *err)
+{
+    vr_auto_free char *message = vr_strf("%s %s", action, who->username);
+    char remote[VR_REMOTE_BYTES];
+    struct vr_log_entry entry = {.type = action,
+                                 .user_id = who->id,
+                                 .username = who->username,
+                                 .via = "session",
+                                 .message = message,
+                                 .remote = remote,
+                                 .resource = vr_resource_name(VR_RES_USERS),
+                                 .object_id = who->id,
+                                 .object_name = who->username};
+
+    vr_remote_of(&server->config.trusted, req, remote);
+    return vr_store_log_add(tx, &entry, vr_wall_now(), err);
+}
+
 void vr_audit_login_failed(struct vr_server *server, struct vr_http_req *req, const char *username,
                            const char *why)
 {
@@ -74,7 +94,8 @@ void vr_audit_login_failed(struct vr_server *server, struct vr_http_req *req, co
     vr_auto_free char *typed = username ? vr_strdup(username) : basic_name(req);
     vr_auto_free char *message = NULL;
     VR_ROW(user) user = {0};
-    struct vr_log_entry entry = {.type = "login failed", .resource = "user"};
+    struct vr_log_entry entry = {.type = "login failed",
+                                 .resource = vr_resource_name(VR_RES_USERS)};
     int left_out;
 
     if (!take_turn(&server->audit, vr_wall_now(), &left_out) ||

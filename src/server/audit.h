@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The audit log's entries of what was refused, few enough that nobody fills it from outside. */
+/* The audit log's entries of who came in and of what was refused, the latter few enough that nobody
+ * fills it from outside. */
 #ifndef VR_SERVER_AUDIT_H
 #define VR_SERVER_AUDIT_H
 
@@ -11,6 +12,7 @@
 
 struct vr_http_req;
 struct vr_server;
+struct vr_tx;
 
 /** How many there were in this minute. Zeroed: none. */
 struct vr_audit {
@@ -19,8 +21,16 @@ struct vr_audit {
     atomic_int left_out;
 };
 
+/**
+ * Write "login <name>" or "logout <name>": a session began or ended. In the transaction of that.
+ * @action  login, logout
+ */
+VR_MUST_USE
+int vr_audit_session(struct vr_server *server, struct vr_http_req *req, struct vr_tx *tx,
+                     const struct vr_who *who, const char *action, struct vr_err *err);
+
 /*
- * Both block on the database and never fail: what cannot be written is left out.
+ * Both of these block on the database and never fail: what cannot be written is left out.
  */
 
 /**

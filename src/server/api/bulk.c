@@ -82,6 +82,8 @@ static int redispatch_one(struct vr_write *w, const struct vr_swarm_row *swarm, 
                                            .page = page,
                                            .rollout = trace,
                                            .swarm_id = swarm->id,
+                                           .resource = vr_resource_name(VR_RES_SWARMS),
+                                           .object_id = swarm->id,
                                            .app_id = swarm->app_id},
                          err);
 }
@@ -201,11 +203,14 @@ static int command_all_in(struct vr_write *w, struct vr_err *err)
     if (r < 0)
         return r;
     name = vr_strf("all procs of %s-%s-%s", swarm.app_name, swarm.config_name, swarm.proc_name);
-    r = vr_write_tell(
-        w,
-        &(struct vr_told){
-            .action = action, .object = name, .swarm_id = swarm.id, .app_id = swarm.app_id},
-        err);
+    r = vr_write_tell(w,
+                      &(struct vr_told){.action = action,
+                                        .object = name,
+                                        .swarm_id = swarm.id,
+                                        .resource = vr_resource_name(VR_RES_SWARMS),
+                                        .object_id = swarm.id,
+                                        .app_id = swarm.app_id},
+                      err);
     if (r < 0)
         return r;
     return vr_write_answer_json(w, 202, NULL, json_pack("{s:O}", "commands", commands));

@@ -131,8 +131,11 @@ static int add_newest(struct vr_write *w, struct vr_err *err)
     w->reply_data = rotation;
     w->reply_free = forget;
     if (r == 0)
-        r = vr_write_tell(
-            w, &(struct vr_told){.action = "rotate", .object = "keys of secret values"}, err);
+        r = vr_write_tell(w,
+                          &(struct vr_told){.action = "rotate",
+                                            .object = "keys of secret values",
+                                            .resource = "keys"},
+                          err);
     return r < 0 ? r
                  : vr_write_answer_json(w, 200, NULL, json_pack("{s:s}", "key", rotation->newest));
 }

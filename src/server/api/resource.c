@@ -8,6 +8,7 @@
 #include "server/route.h"
 #include "store/event.h"
 #include "store/resource.h"
+#include "store/version.h"
 
 #include <inttypes.h>
 
@@ -36,7 +37,7 @@ static enum vr_resource resource_of(const struct vr_call *call)
 static bool is_told_by_events(enum vr_resource resource)
 {
     return resource == VR_RES_APPS || resource == VR_RES_BUILDPACKS ||
-           resource == VR_RES_INGREDIENTS || resource == VR_RES_LOGS || resource == VR_RES_EVENTS;
+           resource == VR_RES_INGREDIENTS || resource == VR_RES_EVENTS;
 }
 
 /*
@@ -157,7 +158,7 @@ static int detail(struct vr_call *call, struct vr_err *err)
                           &body, err);
     if (r == 0)
         version = version_of(tx, resource, key, &id);
-    if (version && !fields)
+    if (r == 0 && vr_store_version_is_kept(resource) && !fields)
         r = vr_noun_add_changed(tx, resource, id, &body, err);
     if (r < 0)
         return r;
@@ -279,7 +280,7 @@ const struct vr_route vr_routes_resource[] = {
     RESOURCE("balancers"),
     RESOURCE("pools"),
     RESOURCE("events"),
-    RESOURCE("logs"),
+    RESOURCE("logs"), /* the list is that of log_export.c */
     RESOURCE("user"),
     RESOURCE("tokens"),
     RESOURCE("stacks"),

@@ -3,7 +3,7 @@
  * Logging in and out: as JSON for a page's script, as a form as the original had it.
  *
  * A session is not written through vr_write_run(): nothing of the platform changes, and its answer
- * carries cookies. That somebody logged in is seen by `last_login` of the user.
+ * carries cookies. That somebody logged in is seen in the audit log.
  */
 #include "server/session.h"
 
@@ -26,10 +26,14 @@ static int begin(struct vr_call *call, const char *username, const char *passwor
     int r = vr_auth_log_in(call->server->auth, call->req, username, password, &call->who,
                            out_wait_s, err);
 
+    if (r == -VR_DENIED)
+        vr_audit_login_failed(call->server, call->req, username, err->msg);
     if (r == 0)
         r = vr_store_begin(call->server->store, VR_DB_WRITE, &tx, err);
     if (r == 0)
         r = vr_session_start(tx, call->who.id, vr_http_req_remote(call->req), call->now, out, err);
+    if (r == 0)
+        r = vr_audit_session(call->server, call->req, tx, &call->who, "login", err);
     if (r == 0)
         r = vr_store_commit(tx, NULL, err);
     call->who.session_ends_us = vr_session_expiry_us(call->now.us, call->now);
@@ -47,6 +51,8 @@ static int end(struct vr_call *call, struct vr_err *err)
     r = vr_store_begin(call->server->store, VR_DB_WRITE, &tx, err);
     if (r == 0)
         r = vr_store_session_delete(tx, call->who.session_id, err);
+    if (r == 0)
+        r = vr_audit_session(call->server, call->req, tx, &call->who, "logout", err);
     return r < 0 ? r : vr_store_commit(tx, NULL, err);
 }
 
@@ -71,8 +77,6 @@ static int log_in(struct vr_call *call, struct vr_err *err)
         return r;
     call->field = NULL;
     r = begin(call, username, password, &keys, &wait_s, err);
-    if (r == -VR_DENIED)
-        vr_audit_login_failed(call->server, call->req, username, err->msg);
     if (r == -VR_DENIED || r == -VR_LIMIT) {
         vr_reply_refused(call->req, r, wait_s, err);
         return 0;

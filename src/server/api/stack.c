@@ -117,7 +117,13 @@ static int set_script(struct vr_write *w, struct vr_err *err)
     r = vr_store_stack_update(w->tx, &stack, err);
     object = vr_strf("provisioning script '%s' of stack %s", upload->name, stack.name);
     if (r == 0)
-        r = vr_write_tell(w, &(struct vr_told){.action = "upload", .object = object}, err);
+        r = vr_write_tell(w,
+                          &(struct vr_told){.action = "upload",
+                                            .object = object,
+                                            .resource = vr_resource_name(VR_RES_STACKS),
+                                            .object_id = stack.id,
+                                            .name = stack.name},
+                          err);
     return r < 0 ? r : vr_write_answer(w, 204, NULL, NULL);
 }
 
