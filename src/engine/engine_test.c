@@ -171,6 +171,27 @@ TEST(engine__a_dispatch__is_carried_through_by_wakes_alone)
     CHECK(l.woken.last_event > 0);
 }
 
+TEST(engine__a_host_that_speaks_again__is_in_the_audit_log)
+{
+    LIVE(l);
+    struct vr_mono until = vr_mono_add_ms(vr_mono_now(), PATIENCE_SECS * 1000);
+    int64_t entries = 0;
+
+    CHECK(live_init(&l));
+    CHECK(open_tx(&l));
+    CHECK(vr_store_host_set_state(l.w.tx, l.w.host[0], "lost", l.w.now, &l.w.err) == 0);
+    CHECK(publish(&l));
+    while (entries == 0) {
+        size_t seen = commits(&l.woken);
+
+        CHECK(vr_mono_now().ns < until.ns);
+        CHECK(agents_turn(&l) && await(&l.woken, seen) && open_tx(&l));
+        entries = world_entries(&l.w, "host%20returned");
+        l.w.tx = vr_tx_free(l.w.tx);
+    }
+    CHECK(entries == 1);
+}
+
 TEST(engine__stopped_in_a_rollout__goes_on_where_it_was_when_started_again)
 {
     LIVE(l);

@@ -71,6 +71,7 @@ TEST(heal__a_host_that_is_gone__its_procs_run_elsewhere)
     CHECK(world_running(&w, row.release_id) == 2);
     CHECK(procs_on(&w, host, "running") == 0);
     CHECK(world_members(&w) == 2);
+    CHECK(world_entries(&w, "heal") == 1 && world_entries(&w, "swarm") == 0);
     CHECK(world_told(&w, "Swarm hello-v1-prod-web finished", "Swarm hello-v1-prod-web finished",
                      "[\"swarm\", \"deploy\", \"done\"]"));
 }

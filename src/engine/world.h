@@ -8,11 +8,13 @@
 #include "engine/dispatch.h"
 #include "engine/work.h"
 #include "fmt/json.h"
+#include "fmt/query.h"
 #include "store/app.h"
 #include "store/buildpack.h"
 #include "store/event.h"
 #include "store/release.h"
 #include "store/report.h"
+#include "store/resource.h"
 #include "store/secret.h"
 #include "store/squad.h"
 
@@ -440,6 +442,22 @@ static inline bool world_told(struct world *w, const char *title, const char *me
         fprintf(stderr, "# event '%s' | '%s' | %s\n", rows.v[i].title, rows.v[i].message,
                 rows.v[i].tags_json);
     return false;
+}
+
+/** Entries of the audit log that the platform itself left, of a type and of nobody. */
+static inline int64_t world_entries(struct world *w, const char *type)
+{
+    vr_auto_free char *text = vr_strf("via=engine&user__isnull=true&type=%s", type);
+    VR_OWNED(vr_query_free) struct vr_query *query = NULL;
+    vr_auto_list struct vr_list list = {0};
+
+    if (vr_query_parse(vr_str(text), &query, &w->err) < 0 ||
+        vr_store_list(w->tx,
+                      &(struct vr_list_spec){
+                          .resource = VR_RES_LOGS, .query = query, .limit = 1, .now = w->now},
+                      &list, &w->err) < 0)
+        return -1;
+    return list.total_count;
 }
 
 #endif

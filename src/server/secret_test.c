@@ -2,10 +2,14 @@
 /* Secrets over the API: what can be done with them, and that no answer shows one. */
 #include "server/server_fixture.h"
 
+#include "core/clock.h"
 #include "store/app.h"
 #include "store/build.h"
+#include "store/host.h"
 #include "store/ingredient.h"
+#include "store/proc.h"
 #include "store/release.h"
+#include "store/swarm.h"
 #include "sys/fs.h"
 
 #include <inttypes.h>
@@ -302,6 +306,157 @@ TEST(secrets__a_version_restored__brings_the_old_value_back_and_shows_none)
     CHECK(secret_of(&r) == before);
     CHECK(rig_get(&r, "/api/v1/ingredients/1/", "ann") == 200);
     CHECK(!strstr(r.last.body, "NEW"));
+}
+
+#define SWARM "/api/v1/swarms/1/"
+
+/* Does the newest answer show a value, or where one is kept? */
+static bool is_clean(struct rig *r, const char *path)
+{
+    static const char *const never[] = {VALUE, VALUE2, VR_SECRET_KEY};
+
+    for (size_t i = 0; i < VR_COUNT(never); i++)
+        if (!r->last.body || strstr(r->last.body, never[i])) {
+            fprintf(stderr, "# %s: %s\n", path, r->last.body ? r->last.body : "nothing");
+            return false;
+        }
+    return true;
+}
+
+static bool is_clean_at(struct rig *r, const char *path)
+{
+    return rig_get(r, path, "ann") == 200 && is_clean(r, path);
+}
+
+/* The id of a version of an object, 0 the newest. */
+static int64_t version_at(struct rig *r, const char *uri, size_t place)
+{
+    vr_auto_free char *path = vr_strf("%sversions/", uri);
+    vr_auto_json json_t *doc = get(r, path);
+
+    return json_integer_value(
+        json_object_get(json_array_get(json_object_get(doc, "objects"), place), "id"));
+}
+
+/* All versions of an object, each against each and against what it is now. */
+static bool are_versions_clean(struct rig *r, const char *uri, size_t count)
+{
+    vr_auto_free char *list = vr_strf("%sversions/", uri);
+
+    if (!is_clean_at(r, list))
+        return false;
+    for (size_t i = 0; i < count; i++) {
+        int64_t id = version_at(r, uri, i);
+        vr_auto_free char *now = vr_strf("%s%" PRId64 "/?against=current", list, id);
+        vr_auto_free char *plan = vr_strf("%s%" PRId64 "/restore/?plan=1", list, id);
+
+        if (!is_clean_at(r, now) || send_json(r, "POST", plan, "ann", NULL) != 200 ||
+            !is_clean(r, plan))
+            return false;
+        for (size_t k = 0; k < count; k++) {
+            vr_auto_free char *path =
+                vr_strf("%s%" PRId64 "/?against=%" PRId64, list, id, version_at(r, uri, k));
+
+            if (!is_clean_at(r, path))
+                return false;
+        }
+    }
+    return true;
+}
+
+static bool restore(struct rig *r, const char *uri, size_t place)
+{
+    vr_auto_free char *path =
+        vr_strf("%sversions/%" PRId64 "/restore/", uri, version_at(r, uri, place));
+
+    return send_json(r, "POST", path, "ann", NULL) == 200 && is_clean(r, path);
+}
+
+TEST(secrets__set_changed_removed_and_restored__are_in_no_history)
+{
+    static const char *const told[] = {"/api/v1/logs/", "/api/v1/logs/?format=csv",
+                                       "/api/v1/events/"};
+    static const char *const bodies[] = {
+        "{\"secrets\":{\"env\":{\"DB_PASSWORD\":\"" VALUE "\"},\"config\":{\"p\":\"" VALUE2 "\"}}}",
+        "{\"secrets\":{\"env\":{\"DB_PASSWORD\":\"" VALUE2 "\"}}}",
+        "{\"secrets\":{\"env\":{\"DB_PASSWORD\":null},\"config\":{\"p\":null}}}",
+    };
+    static const char *const uris[] = {SWARM, "/api/v1/ingredients/1/"};
+    RIG(r);
+
+    CHECK(furnish(&r));
+    for (size_t u = 0; u < VR_COUNT(uris); u++) {
+        size_t versions;
+
+        for (size_t i = 0; i < VR_COUNT(bodies); i++)
+            CHECK(send_json(&r, "PATCH", uris[u], "ann", bodies[i]) == 202);
+        /* The first body only adds `p` to the ingredient, which has the other value already. */
+        versions = VR_COUNT(bodies) + 1;
+        CHECK(version_at(&r, uris[u], versions - 1) && !version_at(&r, uris[u], versions));
+        CHECK(are_versions_clean(&r, uris[u], versions));
+        CHECK(rig_get(&r, uris[u], "ann") == 200 && !strstr(r.last.body, "DB_PASSWORD\":{\"by"));
+        CHECK(restore(&r, uris[u], 2)); /* changed and not removed */
+        CHECK(strstr(r.last.body, "\"kind\":\"secret\"") && strstr(r.last.body, "DB_PASSWORD"));
+        CHECK(is_clean_at(&r, uris[u]) && strstr(r.last.body, "DB_PASSWORD"));
+        CHECK(are_versions_clean(&r, uris[u], versions + 1));
+    }
+    for (size_t i = 0; i < VR_COUNT(told); i++)
+        CHECK(is_clean_at(&r, told[i]));
+}
+
+/* What a host is told that runs a release of the environment that swarm 1 has now; given. */
+static char *desired(struct rig *r)
+{
+    VR_OWNED(vr_tx_free) struct vr_tx *tx = NULL;
+    VR_ROW(swarm) swarm = {0};
+    struct vr_host_row host = {.name = (char *)"h1",
+                               .active = true,
+                               .address = (char *)"127.0.0.1",
+                               .roles = (char *)"[\"app\"]"};
+    struct vr_build_row build = {.app_id = 1,
+                                 .tag = (char *)"v1",
+                                 .commit_id = (char *)"c0ffee",
+                                 .inputs_sha256 = (char *)"in1",
+                                 .created_us = 1};
+    struct vr_release_row release = {.config_json = (char *)"{}",
+                                     .hash = (char *)"ab12cd34",
+                                     .content_sha256 = (char *)"content1",
+                                     .created_us = 1};
+    struct vr_proc_placement placement = {
+        .config_name = "prod", .proc_name = "web", .cmd = "x", .port = 5000};
+    int64_t id;
+    bool made;
+    char *text = NULL;
+
+    if (vr_store_begin(r->server.store, VR_DB_WRITE, &tx, &r->err) < 0 ||
+        vr_store_swarm_find_id(tx, 1, &swarm, &r->err) < 0 ||
+        vr_store_host_insert(tx, &host, &placement.host_id, &r->err) < 0 ||
+        vr_store_build_take(tx, &build, &release.build_id, &made, &r->err) < 0)
+        return vr_strdup(r->err.msg);
+    release.env_json = swarm.secret_env_json;
+    if (vr_store_release_take(tx, &release, &placement.release_id, &made, &r->err) < 0 ||
+        vr_store_proc_insert(tx, &placement, vr_wall_now(), &id, &r->err) < 0 ||
+        vr_store_host_desired_json(tx, placement.host_id, "c1", NULL, &text, &r->err) < 0)
+        return vr_strdup(r->err.msg);
+    return text; /* and nothing is committed */
+}
+
+TEST(secrets__an_older_version_restored__is_what_hosts_are_told_again)
+{
+    vr_auto_free char *changed = NULL;
+    vr_auto_free char *restored = NULL;
+    RIG(r);
+
+    CHECK(furnish(&r));
+    CHECK(send_json(&r, "PATCH", SWARM, "ann",
+                    "{\"secrets\":{\"env\":{\"TOKEN\":\"" VALUE "\"}}}") == 202);
+    CHECK(send_json(&r, "PATCH", SWARM, "ann",
+                    "{\"secrets\":{\"env\":{\"TOKEN\":\"" VALUE2 "\"}}}") == 202);
+    changed = desired(&r);
+    CHECK(strstr(changed, "\"TOKEN\":\"" VALUE2 "\"") && !strstr(changed, VALUE));
+    CHECK(restore(&r, SWARM, 1));
+    restored = desired(&r);
+    CHECK(strstr(restored, "\"TOKEN\":\"" VALUE "\"") && !strstr(restored, VALUE2));
 }
 
 TEST(keys__rotated__seal_all_values_anew_and_the_old_one_goes)

@@ -79,6 +79,8 @@ static int retry(struct vr_write *w, struct vr_err *err)
                                         .page = page,
                                         .rollout = trace,
                                         .swarm_id = swarm.id,
+                                        .resource = vr_resource_name(VR_RES_SWARMS),
+                                        .object_id = swarm.id,
                                         .app_id = swarm.app_id},
                       err);
     if (r < 0)
