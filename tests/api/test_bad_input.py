@@ -58,8 +58,6 @@ class Judge:
         found.append(self.db.execute("SELECT * FROM log_entries WHERE type NOT IN ('refused', 'login failed') AND via <> 'engine'"
                                      " ORDER BY id").fetchall())
         found.append(self.db.execute("SELECT id, name, active, squad_id, address, roles FROM hosts ORDER BY id").fetchall())
-        # A wrong log-in is written down, too, but as nobody's.
-        found.append(self.db.execute("SELECT * FROM log_entries WHERE user_id IS NOT NULL ORDER BY id").fetchall())
         found.append(self.db.execute("SELECT id, proc_id, kind FROM commands ORDER BY id").fetchall())
         found.append(self.db.execute("SELECT id, app_id, tag, size, pool, config_json, env_json, row_version FROM swarms ORDER BY id").fetchall())
         found.append(self.db.execute("SELECT id, swarm_id, kind, tag FROM rollouts ORDER BY seq").fetchall())
