@@ -55,16 +55,17 @@ static char *basic_name(const struct vr_http_req *req)
 }
 
 static void write_entry(struct vr_server *server, struct vr_http_req *req, struct vr_tx *tx,
-                        struct vr_log_entry *entry, const char *why, int left_out)
+                        const struct vr_log_entry *said, const char *why, int left_out)
 {
     vr_auto_free char *detail =
         left_out ? vr_strf("%s (and %d more refusals before it)", why, left_out) : vr_strdup(why);
+    struct vr_log_entry entry = *said;
     char remote[VR_REMOTE_BYTES];
 
     vr_remote_of(&server->config.trusted, req, remote);
-    entry->remote = remote;
-    entry->detail = detail;
-    if (vr_store_log_add(tx, entry, vr_wall_now(), NULL) == 0)
+    entry.remote = remote;
+    entry.detail = detail;
+    if (vr_store_log_add(tx, &entry, vr_wall_now(), NULL) == 0)
         vr_ignore(vr_server_commit(server, tx, NULL), "the refusal itself is what counts");
 }
 

@@ -78,13 +78,14 @@ static json_t *head_of(const struct vr_version_row *version)
     char time[VR_WALL_TEXT_BYTES];
 
     vr_wall_format((struct vr_wall){version->time_us}, false, time);
-    return json_pack("{s:I, s:s, s:I, s:s, s:I, s:s, s:o, s:o, s:s, s:s}", "id",
-                     (json_int_t)version->id, "resource", version->resource, "object_id",
-                     (json_int_t)version->object_id, "object_name", version->object_name,
-                     "row_version", (json_int_t)version->row_version, "action", version->action,
-                     "user", vr_json_str_or_null(*version->username ? version->username : NULL),
-                     "user_id", version->user_id ? json_integer(version->user_id) : json_null(),
-                     "time", time, "comment", version->comment);
+    return json_pack(
+        "{s:I, s:s, s:I, s:s, s:I, s:s, s:o, s:o, s:s, s:s}", "id", (json_int_t)version->id,
+        "resource", version->resource, "object_id", (json_int_t)version->object_id, "object_name",
+        version->object_name, "row_version", (json_int_t)version->row_version, "action",
+        version->action, "user",
+        vr_json_str_or_null(vr_str_is_empty(version->username) ? NULL : version->username),
+        "user_id", version->user_id ? json_integer(version->user_id) : json_null(), "time", time,
+        "comment", version->comment);
 }
 
 /* @before  NULL: there is none */
@@ -207,8 +208,9 @@ static json_t *changed_of(const struct vr_version_row *version)
     char time[VR_WALL_TEXT_BYTES];
 
     vr_wall_format((struct vr_wall){version->time_us}, false, time);
-    return json_pack("{s:s, s:o}", "time", time, "user",
-                     vr_json_str_or_null(*version->username ? version->username : NULL));
+    return json_pack(
+        "{s:s, s:o}", "time", time, "user",
+        vr_json_str_or_null(vr_str_is_empty(version->username) ? NULL : version->username));
 }
 
 int vr_noun_add_changed(struct vr_tx *tx, enum vr_resource resource, int64_t id, char **text,

@@ -127,8 +127,8 @@ static json_t *current_of(struct vr_write *w, enum vr_resource resource, int64_t
                          "changed_at");
     vr_wall_format((struct vr_wall){newest.time_us}, false, time);
     return json_pack("{s:I, s:o, s:s}", "row_version", (json_int_t)row_version, "changed_by",
-                     vr_json_str_or_null(*newest.username ? newest.username : NULL), "changed_at",
-                     time);
+                     vr_json_str_or_null(vr_str_is_empty(newest.username) ? NULL : newest.username),
+                     "changed_at", time);
 }
 
 bool vr_write_is_outdated(struct vr_write *w, enum vr_resource resource, int64_t id,
