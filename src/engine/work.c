@@ -309,8 +309,12 @@ static void tell(struct vr_tx *tx, const struct vr_build_row *build, const char 
                  const char *message, const char *tags, struct vr_wall now)
 {
     vr_auto_free char *title = vr_label_build(app, build->tag);
-    struct vr_event event = {
-        .kind = "event", .title = title, .message = message, .tags = tags, .time = now};
+    struct vr_event event = {.kind = "event",
+                             .title = title,
+                             .message = message,
+                             .tags = tags,
+                             .app_id = build->app_id,
+                             .time = now};
 
     vr_store_event_add(tx, &event);
 }

@@ -43,6 +43,7 @@ struct stream {
     struct vr_reader out;
     enum vr_hub_form form;
     int64_t last; /* id of the last event sent */
+    int64_t app_id;
     char rollout[VR_HUB_ROLLOUT_BYTES];
     char kinds[VR_HUB_KINDS_BYTES]; /* ",proc,object,"; "" for all */
     struct vr_login login;          /* as long as it is good, the stream goes on */
@@ -271,6 +272,7 @@ static bool has_kind(const struct stream *s, const char *kind)
 static bool concerns(const struct stream *s, const struct vr_event_row *row)
 {
     if (row->id <= s->last || (*s->rollout && !vr_streq(s->rollout, row->rollout_id)) ||
+        (s->app_id && row->app_id && row->app_id != s->app_id) ||
         (*s->kinds && !has_kind(s, row->kind)))
         return false;
     switch (s->form) {
@@ -461,23 +463,38 @@ static void check_logins(struct vr_hub *hub)
     }
 }
 
+/* The contract's replay: what the buffer has behind an id that is in it, else all of it. */
+static int begin_in_buffer(struct vr_tx *tx, int64_t seen, int64_t last, int64_t *out,
+                           struct vr_err *err)
+{
+    VR_ROWS(event) tail = {0};
+    int r = vr_store_event_tail(tx, "event", VR_HUB_BUFFER, &tail, err);
+
+    if (r < 0)
+        return r;
+    *out = tail.n ? tail.v[0].id - 1 : last;
+    for (size_t i = 0; i < tail.n; i++)
+        if (tail.v[i].id == seen)
+            *out = seen;
+    return 0;
+}
+
 /* Where a stream begins: behind an id, or some events back. */
 static int begin_after(struct vr_hub *hub, const struct vr_hub_stream_spec *spec, int64_t *out,
                        bool *reset, struct vr_err *err)
 {
     VR_OWNED(vr_tx_free) struct vr_tx *tx = NULL;
-    VR_ROWS(event) tail = {0};
     int64_t last = 0;
     int r = vr_store_begin(hub->server->store, VR_DB_READ, &tx, err);
 
     *reset = false;
     if (r == 0)
         r = vr_store_event_last(tx, &last, err);
-    if (r == 0 && spec->after < 0 && spec->form == VR_HUB_EVENTS)
-        r = vr_store_event_tail(tx, "event", VR_HUB_BUFFER, &tail, err);
+    if (r == 0 && spec->form == VR_HUB_EVENTS)
+        return begin_in_buffer(tx, spec->after, last, out, err);
     if (r < 0)
         return r;
-    *out = tail.n ? tail.v[0].id - 1 : last;
+    *out = last;
     if (spec->after >= 0) {
         *reset = last - spec->after > VR_HUB_REPLAY_MAX || spec->after > last;
         *out = *reset ? last : spec->after;
@@ -524,6 +541,7 @@ void vr_hub_stream(struct vr_hub *hub, struct vr_http_req *req,
     s = vr_alloc(sizeof(*s));
     s->form = spec->form;
     s->last = after;
+    s->app_id = spec->app_id;
     snprintf(s->rollout, sizeof(s->rollout), "%s", spec->rollout ? spec->rollout : "");
     snprintf(s->kinds, sizeof(s->kinds), "%s", spec->kinds ? spec->kinds : "");
     s->login = spec->login;

@@ -54,9 +54,10 @@ enum vr_hub_form {
 
 struct vr_hub_stream_spec {
     enum vr_hub_form form;
-    int64_t after;       /* replay from the event behind this; -1: the last VR_HUB_BUFFER, or none
-                            for live-only forms */
+    int64_t after;       /* replay from the event behind this; -1: none. VR_HUB_EVENTS replays the
+                            last VR_HUB_BUFFER unless this is one of them */
     const char *rollout; /* only events of this one; NULL: all. Borrowed for the call */
+    int64_t app_id;      /* only events that belong to this one, or to none; 0: all */
     const char *kinds; /* ",proc,object,": only events of these; NULL: all. Borrowed for the call */
     struct vr_login login; /* the stream ends within 10 s after it */
 };

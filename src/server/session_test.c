@@ -3,7 +3,7 @@
 #include "server/session.h"
 
 #include "core/clock.h"
-#include "server/server_fixture.h"
+#include "server/stream_fixture.h"
 #include "store/session.h"
 
 #define SESSION "/api/v1/session/"
@@ -132,6 +132,22 @@ TEST(session__a_log_out__ends_it_on_the_server)
     CHECK(get(&r, &b, WHOAMI) == 401);
     CHECK(rig_says(&r, "the session has ended"));
     CHECK_STR(vr_http_result_header(&r.last, "www-authenticate"), "Session realm=\"velociraptor\"");
+}
+
+TEST(session__a_log_out__ends_its_streams)
+{
+    RIG(r);
+    struct browser b;
+    struct reader d = {0};
+    bool ended;
+
+    CHECK(rig_start(&r));
+    CHECK(log_in(&r, &b));
+    CHECK(reader_start_with(&d, &r, "/api/v1/stream/", NULL, NULL, b.cookie));
+    ended = reader_await(&d, "event: beat") && change(&r, &b, "DELETE", SESSION, NULL) == 204 &&
+            reader_await(&d, NULL);
+    reader_end(&d);
+    CHECK(ended);
 }
 
 TEST(session__a_log_in_that_is_none__is_refused)

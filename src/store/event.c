@@ -7,11 +7,11 @@
 
 #define COLUMNS                                                                                    \
     "id, time_us, kind, title, message, tags_json, rollout_id, swarm_id, proc_id, host_id, "       \
-    "data_json"
+    "data_json, app_id"
 
 FIELDS(event, "event", I(event, id), I(event, time_us), T(event, kind), T(event, title),
        T(event, message), T(event, tags_json), T(event, rollout_id), I(event, swarm_id),
-       I(event, proc_id), I(event, host_id), T(event, data_json))
+       I(event, proc_id), I(event, host_id), T(event, data_json), I(event, app_id))
 
 /* Cut between characters: a byte 10xxxxxx goes on with the one before. */
 static size_t cut_before(const char *text, size_t at)
@@ -55,6 +55,7 @@ void vr_store_event_add(struct vr_tx *tx, const struct vr_event *event)
         .proc_id = event->proc_id,
         .host_id = event->host_id,
         .data_json = vr_strdup(vr_row_or(event->data, "{}")),
+        .app_id = event->app_id,
     };
 }
 
@@ -63,10 +64,13 @@ static int write_event(struct vr_tx *tx, const struct vr_event_row *e, int64_t i
 {
     return vr_db_exec(tx->db, NULL, err,
                       "INSERT INTO events (" COLUMNS ")"
-                      " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
+                      " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, coalesce($12,"
+                      " (SELECT s.app_id FROM swarms s WHERE s.id = $8),"
+                      " (SELECT b.app_id FROM procs p JOIN releases r ON r.id = p.release_id"
+                      " JOIN builds b ON b.id = r.build_id WHERE p.id = $9)))",
                       VR_I(id), VR_I(e->time_us), VR_T(e->kind), VR_T(e->title), VR_T(e->message),
                       VR_T(e->tags_json), VR_T(e->rollout_id), VR_ID(e->swarm_id),
-                      VR_ID(e->proc_id), VR_ID(e->host_id), VR_T(e->data_json));
+                      VR_ID(e->proc_id), VR_ID(e->host_id), VR_T(e->data_json), VR_ID(e->app_id));
 }
 
 int vr_event_flush(struct vr_tx *tx, int64_t *out_first, int64_t *out_last, struct vr_err *err)

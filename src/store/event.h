@@ -19,6 +19,7 @@ struct vr_event {
     int64_t swarm_id;       /* 0: none; so the next two */
     int64_t proc_id;
     int64_t host_id;
+    int64_t app_id;   /* 0: that of the swarm or the proc, if there is one */
     const char *data; /* JSON object text; NULL: {} */
     struct vr_wall time;
 };
@@ -38,6 +39,7 @@ struct vr_event_row {
     int64_t proc_id;
     int64_t host_id;
     char *data_json;
+    int64_t app_id; /* whose streams get it; 0: it belongs to none, and all do */
 };
 
 VR_DECLARE_ROW(event);

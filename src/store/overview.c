@@ -447,8 +447,22 @@ static int render_one(struct vr_tx *tx, enum vr_object kind, int64_t id, struct 
                            out, err);
 }
 
-static void add_event(struct vr_tx *tx, enum vr_object kind, int64_t id, const char *object,
-                      struct vr_wall now)
+/* The app that an object belongs to; 0: none, or it is gone. */
+static int find_app(struct vr_tx *tx, enum vr_object kind, int64_t id, int64_t *out,
+                    struct vr_err *err)
+{
+    const struct part *part = &parts[kind];
+    vr_auto_free char *sql = NULL;
+
+    *out = 0;
+    if (!part->app)
+        return 0;
+    sql = vr_strf("SELECT %s FROM %s WHERE %s = $1", part->app, part->shape.from, part->shape.id);
+    return vr_db_get_i64_values(tx->db, out, err, sql, VR_DB_VALUES(VR_I(id)));
+}
+
+static void add_event(struct vr_tx *tx, enum vr_object kind, int64_t id, int64_t app,
+                      const char *object, struct vr_wall now)
 {
     vr_auto_free char *data =
         *object ? vr_strf("{\"part\":\"%s\",\"object\":%s}", parts[kind].name, object)
@@ -460,6 +474,7 @@ static void add_event(struct vr_tx *tx, enum vr_object kind, int64_t id, const c
                                               .swarm_id = kind == VR_OBJECT_SWARM ? id : 0,
                                               .proc_id = kind == VR_OBJECT_PROC ? id : 0,
                                               .host_id = kind == VR_OBJECT_HOST ? id : 0,
+                                              .app_id = app,
                                               .data = data,
                                               .time = now});
 }
@@ -470,6 +485,7 @@ static int tell_one(struct vr_tx *tx, enum vr_object kind, int64_t id, struct vr
     vr_auto_buf struct vr_buf text = VR_BUF(VR_OVERVIEW_BYTES);
     int r = render_one(tx, kind, id, now, &text, err);
     uint64_t hash;
+    int64_t app = 0;
 
     if (r < 0)
         return r;
@@ -478,7 +494,9 @@ static int tell_one(struct vr_tx *tx, enum vr_object kind, int64_t id, struct vr
     hash = r ? hash_of(vr_buf_text(&text)) : 0;
     if (was_told(tx->store_told, kind, id, hash))
         return 0;
-    add_event(tx, kind, id, vr_buf_text(&text), now);
+    if (r && (r = find_app(tx, kind, id, &app, err)) < 0)
+        return r;
+    add_event(tx, kind, id, app, vr_buf_text(&text), now);
     tx->told = vr_realloc_array(tx->told, tx->told_count + 1, sizeof(*tx->told));
     tx->told[tx->told_count++] = (struct vr_told_object){.kind = kind, .id = id, .hash = hash};
     return 0;

@@ -10,6 +10,9 @@
 #include "core/str.h"
 #include "store/proc_row.h"
 #include "store/resource.h"
+#include "store/shape.h"
+
+#define PROC_EVENT_BYTES 16384 /* of one that is gone: names and numbers, all limited */
 
 static const struct vr_proc_state states[] = {
     {"assigned", "STARTING", 10}, {"fetching", "STARTING", 10}, {"starting", "STARTING", 10},
@@ -27,9 +30,30 @@ const struct vr_proc_state *vr_proc_state_of(const char *actual)
     return &states[VR_COUNT(states) - 1];
 }
 
+/* What the contract tells of a proc that is gone, and our own keys of it. */
+#define REMOVED        "PROCESS_GROUP_REMOVED"
+#define REMOVED_FIELDS "app_name,config_name,hash,host,id,name,port,proc_id,proc_name,swarm,version"
+
+/* The contract's: beside the proc's keys those of supervisord's own event. */
+static char *removed_data(const char *object, const char *name, struct vr_wall now)
+{
+    vr_auto_buf struct vr_buf b = VR_BUF(PROC_EVENT_BYTES);
+    char when[VR_WALL_TEXT_BYTES];
+    char *out = NULL;
+
+    vr_wall_format((struct vr_wall){now.us - now.us % VR_US_PER_S}, true, when);
+    vr_buf_addf(&b, "{\"event\":\"" REMOVED "\",\"payload_data\":\"\",\"time\":\"%s\"", when);
+    vr_buf_add(&b, ",\"payload_headers\":{\"groupname\":");
+    vr_shape_quote(&b, vr_str(name));
+    vr_buf_addf(&b, "},%s", object + 1);
+    vr_ignore(vr_buf_finish(&b, &out, NULL), "names and numbers fit");
+    return out;
+}
+
 int vr_proc_event(struct vr_tx *tx, int64_t id, const char *event, struct vr_wall now,
                   struct vr_err *err)
 {
+    bool removed = vr_streq(event, REMOVED);
     VR_ROW(proc) row = {0};
     vr_auto_free char *key = vr_strf("%" PRId64, id);
     vr_auto_free char *object = NULL;
@@ -37,11 +61,13 @@ int vr_proc_event(struct vr_tx *tx, int64_t id, const char *event, struct vr_wal
     int r = vr_store_proc_find_id(tx, id, &row, err);
 
     if (r == 0)
-        r = vr_store_object(tx, VR_RES_PROCS, key, NULL, now, &object, err);
+        r = vr_store_object(tx, VR_RES_PROCS, key, removed ? REMOVED_FIELDS : NULL, now, &object,
+                            err);
     if (r < 0)
         return r;
     vr_store_changed(tx, VR_OBJECT_PROC, id);
-    data = vr_strf("{\"event\":\"%s\",%s", event, object + 1);
+    data = removed ? removed_data(object, row.name, now)
+                   : vr_strf("{\"event\":\"%s\",%s", event, object + 1);
     vr_store_event_add(tx, &(struct vr_event){.kind = "proc",
                                               .title = row.name,
                                               .message = row.message,

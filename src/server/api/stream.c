@@ -3,6 +3,7 @@
 #include "server/api/number.h"
 #include "server/api/proc_log.h"
 #include "server/hub.h"
+#include "store/app.h"
 #include "store/event.h"
 #include "store/overview.h"
 
@@ -24,6 +25,25 @@ static int64_t last_seen(const struct vr_call *call)
     return text && vr_parse_i64(vr_str(text), 0, INT64_MAX, &id, NULL) == 0 ? id : -1;
 }
 
+/* Of `?app=<name>`; 0 without. */
+static int app_of(struct vr_call *call, int64_t *out, struct vr_err *err)
+{
+    VR_OWNED(vr_tx_free) struct vr_tx *tx = NULL;
+    VR_ROW(app) app = {0};
+    const char *name = vr_query_find(vr_http_req_query(call->req), "app");
+    int r;
+
+    *out = 0;
+    if (vr_str_is_empty(name))
+        return 0;
+    r = vr_store_begin(call->server->store, VR_DB_READ, &tx, err);
+    if (r == 0)
+        r = vr_store_app_find(tx, name, &app, err);
+    if (r == 0)
+        *out = app.id;
+    return r;
+}
+
 static int stream_all(struct vr_call *call, struct vr_err *err)
 {
     const char *rollout = vr_query_find(vr_http_req_query(call->req), "rollout");
@@ -35,6 +55,8 @@ static int stream_all(struct vr_call *call, struct vr_err *err)
 
     if (spec.after < 0)
         r = vr_query_number(call, "after", 0, INT64_MAX, -1, &spec.after, err);
+    if (r == 0)
+        r = app_of(call, &spec.app_id, err);
     if (r < 0)
         return r;
     if (list && strlen(list) >= VR_HUB_KINDS_BYTES)

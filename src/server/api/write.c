@@ -278,6 +278,7 @@ int vr_write_tell(struct vr_write *w, const struct vr_told *told, struct vr_err 
                              .swarm_id = told->swarm_id,
                              .proc_id = told->proc_id,
                              .host_id = told->host_id,
+                             .app_id = told->app_id,
                              .data = data,
                              .time = call->now};
 

@@ -185,6 +185,7 @@ CREATE INDEX versions_by_object ON versions (resource, object_id, id);
 CREATE INDEX versions_by_name ON versions (resource, object_name, id);
 
 -- The audit log: the contract's entry, and what it was about.
+ALTER TABLE events ADD COLUMN app_id BIGINT;  -- whose streams get it; NULL: all
 ALTER TABLE log_entries ADD COLUMN username TEXT NOT NULL DEFAULT '';  -- then; the user may be gone
 ALTER TABLE log_entries ADD COLUMN via TEXT NOT NULL DEFAULT '';       -- basic, token <name>, session, engine
 ALTER TABLE log_entries ADD COLUMN resource TEXT NOT NULL DEFAULT '';
