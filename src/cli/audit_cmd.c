@@ -197,7 +197,7 @@ static int on_event(void *user, const char *event, const char *data, size_t n, s
     return 0;
 }
 
-static int on_tick(void *user, struct vr_err *err)
+static int on_tick(struct vr_follow *follow, void *user, struct vr_err *err)
 {
     struct tail *t = user;
 

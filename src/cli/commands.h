@@ -10,7 +10,8 @@ extern const struct vr_command vr_swarm_commands[];      /* swarm, restart, scal
 extern const struct vr_command vr_release_commands[];    /* releases, rollback, release, deploy */
 extern const struct vr_command vr_rollout_commands[];    /* rollout */
 extern const struct vr_command vr_proc_commands[];       /* ps, proc */
-extern const struct vr_command vr_log_commands[];        /* logs, events */
+extern const struct vr_command vr_log_commands[];        /* logs */
+extern const struct vr_command vr_event_commands[];      /* events */
 extern const struct vr_command vr_build_commands[];      /* build, rebuild-all */
 extern const struct vr_command vr_stack_commands[];      /* more of stack and image */
 extern const struct vr_command vr_host_commands[];       /* more of host and squad */

@@ -15,18 +15,16 @@
 #include <signal.h>
 #include <string.h>
 
-struct follow;
-
 struct stream {
-    struct follow *f; /* borrowed */
-    const struct vr_follow_stream *spec;
+    struct vr_follow *f; /* borrowed */
+    struct vr_follow_stream spec;
     struct vr_http_transfer *transfer; /* borrowed from the loop; NULL: none runs */
     struct vr_sse_parser *parser;      /* NULL for text */
     uv_timer_t retry;
     char *last_id;
 };
 
-struct follow {
+struct vr_follow {
     struct vr_api *api;
     uv_loop_t loop;
     struct vr_http_loop *http;
@@ -35,7 +33,7 @@ struct follow {
     int signal_fd;
     vr_follow_tick_fn tick;
     void *tick_user;
-    struct stream *streams;
+    struct stream **streams; /* owned */
     size_t count;
     size_t open; /* streams that have not ended */
     int result;  /* enum vr_follow_end or -code */
@@ -43,7 +41,7 @@ struct follow {
     struct vr_err err;
 };
 
-static void finish(struct follow *f, int result)
+static void finish(struct vr_follow *f, int result)
 {
     if (f->over)
         return;
@@ -53,7 +51,7 @@ static void finish(struct follow *f, int result)
 }
 
 /* What a callback of the caller returned; true if following goes on. */
-static bool goes_on(struct follow *f, int r)
+static bool goes_on(struct vr_follow *f, int r)
 {
     if (!r)
         return !f->over;
@@ -65,7 +63,7 @@ static int on_event(void *user, const struct vr_sse_event *event, struct vr_err 
 {
     struct stream *s = user;
     int r =
-        s->spec->on_data(s->spec->user, event->event, event->data, strlen(event->data), &s->f->err);
+        s->spec.on_data(s->spec.user, event->event, event->data, strlen(event->data), &s->f->err);
 
     return goes_on(s->f, r) ? 0 : 1;
 }
@@ -76,7 +74,7 @@ static int on_bytes(void *user, const void *bytes, size_t n, struct vr_err *err)
 
     if (s->parser)
         return vr_sse_parser_feed(s->parser, bytes, n, err);
-    return goes_on(s->f, s->spec->on_data(s->spec->user, NULL, bytes, n, &s->f->err)) ? 0 : 1;
+    return goes_on(s->f, s->spec.on_data(s->spec.user, NULL, bytes, n, &s->f->err)) ? 0 : 1;
 }
 
 static int start(struct stream *s);
@@ -84,8 +82,11 @@ static int start(struct stream *s);
 static void on_retry(uv_timer_t *timer)
 {
     struct stream *s = timer->data;
-    int r = start(s);
+    int r;
 
+    if (!s->spec.events && !goes_on(s->f, s->spec.on_data(s->spec.user, NULL, "", 0, &s->f->err)))
+        return;
+    r = start(s);
     if (r < 0)
         finish(s->f, r);
 }
@@ -93,16 +94,17 @@ static void on_retry(uv_timer_t *timer)
 static void on_done(void *user, int r, struct vr_http_result *answer, const struct vr_err *err)
 {
     struct stream *s = user;
-    struct follow *f = s->f;
+    struct vr_follow *f = s->f;
 
     s->transfer = NULL;
     if (r >= 0)
         r = vr_api_check(f->api, answer, &f->err);
     else if (err)
         f->err = *err;
-    if (r < 0 && !s->spec->optional && (!s->spec->events || f->err.code == VR_DENIED)) {
+    if (r < 0 && !s->spec.optional && (!s->spec.events || f->err.code == VR_DENIED)) {
         finish(f, r);
-    } else if (s->spec->events) {
+    } else if (s->spec.events ||
+               (r < 0 && f->err.code != VR_NOT_FOUND && f->err.code != VR_DENIED)) {
         uv_timer_start(&s->retry, on_retry, VR_FOLLOW_RETRY_MS, 0);
     } else if (!--f->open) {
         finish(f, VR_FOLLOW_ENDED);
@@ -111,13 +113,13 @@ static void on_done(void *user, int r, struct vr_http_result *answer, const stru
 
 static int start(struct stream *s)
 {
-    struct follow *f = s->f;
-    vr_auto_free char *url = vr_api_address(f->api, s->spec->path);
+    struct vr_follow *f = s->f;
+    vr_auto_free char *url = vr_api_address(f->api, s->spec.path);
     vr_auto_free char *since = NULL;
-    const char *headers[3] = {s->spec->events ? "Accept: text/event-stream" : "Accept: text/plain"};
+    const char *headers[3] = {s->spec.events ? "Accept: text/event-stream" : "Accept: text/plain"};
     struct vr_http_call call = {.url = url, .headers = headers, .sink = on_bytes, .sink_ctx = s};
 
-    if (s->spec->events) {
+    if (s->spec.events) {
         if (s->parser && *vr_sse_parser_last_id(s->parser)) {
             free(s->last_id);
             s->last_id = vr_strdup(vr_sse_parser_last_id(s->parser));
@@ -136,14 +138,14 @@ static int start(struct stream *s)
 
 static void on_tick(uv_timer_t *timer)
 {
-    struct follow *f = timer->data;
+    struct vr_follow *f = timer->data;
 
-    goes_on(f, f->tick(f->tick_user, &f->err));
+    goes_on(f, f->tick(f, f->tick_user, &f->err));
 }
 
 static void on_signal(uv_poll_t *poll, int status, int events)
 {
-    struct follow *f = poll->data;
+    struct vr_follow *f = poll->data;
 
     for (;;) {
         int sig = vr_signals_next(f->signal_fd);
@@ -161,8 +163,32 @@ static void close_handle(uv_handle_t *handle, void *arg)
         uv_close(handle, NULL);
 }
 
+int vr_follow_add(struct vr_follow *f, const struct vr_follow_stream *spec, struct vr_err *err)
+{
+    struct stream *s;
+    int r;
+
+    if (f->open >= VR_FOLLOW_STREAMS_MAX)
+        return vr_fail(err, VR_LIMIT, "more than %u streams at once", VR_FOLLOW_STREAMS_MAX);
+    s = vr_alloc(sizeof(*s));
+    s->f = f;
+    s->spec = *spec;
+    uv_timer_init(&f->loop, &s->retry);
+    s->retry.data = s;
+    f->streams = vr_realloc_array(f->streams, f->count + 1, sizeof(f->streams[0]));
+    f->streams[f->count++] = s;
+    r = start(s);
+    if (r < 0) {
+        if (err != &f->err && err)
+            *err = f->err;
+        return r;
+    }
+    f->open++;
+    return 0;
+}
+
 /* Everything that start_all() made, whatever of it there is. */
-static void close_all(struct follow *f)
+static void close_all(struct vr_follow *f)
 {
     vr_http_loop_free(f->http);
     uv_run(&f->loop, UV_RUN_NOWAIT);
@@ -170,14 +196,15 @@ static void close_all(struct follow *f)
     uv_run(&f->loop, UV_RUN_DEFAULT);
     uv_loop_close(&f->loop);
     for (size_t i = 0; i < f->count; i++) {
-        vr_sse_parser_free(f->streams[i].parser);
-        free(f->streams[i].last_id);
+        vr_sse_parser_free(f->streams[i]->parser);
+        free(f->streams[i]->last_id);
+        free(f->streams[i]);
     }
     free(f->streams);
     vr_fd_close(f->signal_fd);
 }
 
-static int start_all(struct follow *f, const struct vr_follow_stream *specs, size_t count,
+static int start_all(struct vr_follow *f, const struct vr_follow_stream *specs, size_t count,
                      int64_t tick_ms)
 {
     int r = vr_http_loop_new(&f->loop, &f->http, &f->err);
@@ -195,31 +222,19 @@ static int start_all(struct follow *f, const struct vr_follow_stream *specs, siz
         f->ticker.data = f;
         uv_timer_start(&f->ticker, on_tick, 0, (uint64_t)tick_ms);
     }
-    f->streams = vr_alloc_array(count + 1, sizeof(f->streams[0]));
-    for (; f->count < count; f->count++) {
-        struct stream *s = &f->streams[f->count];
-
-        s->f = f;
-        s->spec = &specs[f->count];
-        uv_timer_init(&f->loop, &s->retry);
-        s->retry.data = s;
-    }
-    f->open = count;
     for (size_t i = 0; i < count && r >= 0; i++)
-        r = start(&f->streams[i]);
+        r = vr_follow_add(f, &specs[i], &f->err);
     return r;
 }
 
 int vr_follow(struct vr_api *api, const struct vr_follow_stream *streams, size_t count,
               int64_t tick_ms, vr_follow_tick_fn tick, void *tick_user, struct vr_err *err)
 {
-    struct follow f = {
+    struct vr_follow f = {
         .api = api, .tick = tick, .tick_user = tick_user, .signal_fd = -1, .result = -VR_BUG};
     sigset_t before;
     int r;
 
-    if (count > VR_FOLLOW_STREAMS_MAX)
-        return vr_fail(err, VR_LIMIT, "more than %u streams at once", VR_FOLLOW_STREAMS_MAX);
     if (uv_loop_init(&f.loop))
         return vr_fail(err, VR_IO, "event loop: cannot be made");
     sigprocmask(SIG_SETMASK, NULL, &before);

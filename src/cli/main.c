@@ -19,6 +19,7 @@ static const struct vr_command *const families[] = {
     vr_overview_commands,
     vr_proc_commands,
     vr_log_commands,
+    vr_event_commands,
     vr_apply_commands,
     vr_find_commands,
     /* look back, look after */

@@ -159,7 +159,7 @@ static int run_act(struct vr_cli *cli, const void *opts, int argc, char **argv, 
         vr_auto_json json_t *found = NULL;
 
         r = v->host ? vr_procs_find(api, argv[i], NULL, v->host, &found, err)
-                    : vr_procs_named(api, argv[i], &found, err);
+                    : vr_procs_named(api, argv[i], &found, NULL, err);
         if (r >= 0)
             json_array_extend(procs, found);
     }
@@ -174,7 +174,7 @@ static int run_show(struct vr_cli *cli, const void *opts, int argc, char **argv,
     int r = vr_cli_api(cli, &api, err);
 
     if (r >= 0)
-        r = vr_procs_named(api, argv[0], &procs, err);
+        r = vr_procs_named(api, argv[0], &procs, NULL, err);
     if (r < 0)
         return r;
     if (out.format != VR_OUT_JSON)

@@ -96,10 +96,14 @@ static int get_by_name(struct vr_api *api, const char *name, json_t **out, struc
     return 0;
 }
 
-int vr_procs_named(struct vr_api *api, const char *name, json_t **out, struct vr_err *err)
+int vr_procs_named(struct vr_api *api, const char *name, json_t **out, bool *out_is_filter,
+                   struct vr_err *err)
 {
     vr_auto_json json_t *list = NULL;
     int r;
+
+    if (out_is_filter)
+        *out_is_filter = false;
 
     if (vr_str_is_made_of(name, "0123456789", 1, 18))
         return get_by_id(api, name, out, err);
@@ -108,6 +112,8 @@ int vr_procs_named(struct vr_api *api, const char *name, json_t **out, struct vr
         return r;
     if (!json_array_size(list))
         return get_by_name(api, name, out, err);
+    if (out_is_filter)
+        *out_is_filter = true;
     *out = vr_take(list);
     return 0;
 }

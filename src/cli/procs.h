@@ -17,9 +17,11 @@ int vr_procs_find(struct vr_api *api, const char *pattern, const struct vr_opt_l
 /**
  * Procs by id (digits), by the filter of their swarms, or by their own name. -VR_NOT_FOUND if
  * there is none.
+ * @out_is_filter  whether it is a filter, which may match others later; may be NULL
  */
 VR_MUST_USE
-int vr_procs_named(struct vr_api *api, const char *name, json_t **out, struct vr_err *err);
+int vr_procs_named(struct vr_api *api, const char *name, json_t **out, bool *out_is_filter,
+                   struct vr_err *err);
 
 /**
  * Do start, stop, restart or rm to a proc.
