@@ -59,6 +59,37 @@ def test_follow_goes_on_after_a_restart(platform, name):
         followed.stop()
 
 
+def test_follow_of_a_filter_goes_on_with_the_procs_of_later_rollouts(platform, name):
+    repository = platform.app(name)
+    repository.web("v1")
+    swarm = platform.swarm(name)
+    platform.api.done(platform.api.dispatch(swarm, "v1"))
+    followed = Followed(platform.cli.start("logs", "-f", f"{name}-prod"))
+    try:
+        wait_for("lines", lambda: any("version v1 listens" in line for line in followed.lines))
+        repository.web("v2")
+        platform.api.done(platform.api.dispatch(swarm, "v2", size=2))
+        wait_for("lines of both new procs",
+                 lambda: sum("| version v2 listens" in line for line in followed.lines) == 2, 30)
+    finally:
+        followed.stop()
+
+
+def test_logs_are_searched(platform, name):
+    platform.app(name).web("v1")
+    swarm = platform.swarm(name, size=2)
+    platform.api.done(platform.api.dispatch(swarm, "v1"))
+    proc = str(platform.api.procs(swarm)[0]["proc_id"])
+    cli = platform.cli
+    assert "version v1 listens" in cli("logs", proc, "--search", "v1 LISTENS", "-i")
+    assert len(cli("logs", name, "--search", "version .* listens on [0-9]+", "--regex").splitlines()) == 2
+    run = cli.run("logs", proc, "--search", "no [such] text")
+    assert run.returncode == 0 and run.stdout == "" and "No line matches 'no [such] text'" in run.stderr
+    assert "without ')'" in cli.fails("logs", proc, "--search", "(", "--regex", code=2)
+    cli("logs", proc, "--regex", code=2)
+    cli("logs", proc, "-f", "--search", "x", code=2)
+
+
 def test_a_failed_deploy_keeps_its_log(platform, name):
     platform.app(name).web("v1", app=CRASH)
     swarm = platform.swarm(name)
