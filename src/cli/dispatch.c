@@ -4,6 +4,7 @@
 
 #include "cli/api.h"
 #include "cli/exit.h"
+#include "cli/noun.h"
 #include "cli/swarms.h"
 #include "cli/watch.h"
 #include "core/str.h"
@@ -256,6 +257,35 @@ int vr_dispatch_swarms(struct vr_cli *cli, const json_t *swarms,
     if (opts->countdown)
         vr_dispatch_count_down(&cli->out, spec->doing);
     return vr_dispatch_send(cli, swarms, opts, spec, err);
+}
+
+void vr_dispatch_tell_skipped(const struct vr_out *out, const json_t *answer)
+{
+    const json_t *item;
+    size_t i;
+
+    json_array_foreach (json_object_get(answer, "skipped"), i, item) {
+        vr_auto_free char *swarm = vr_cli_noun_cell(item, "swarm");
+        vr_auto_free char *reason = vr_cli_noun_cell(item, "reason");
+
+        vr_say_warning(out, "swarm %s is left as it is: %s", swarm, reason);
+    }
+}
+
+void vr_dispatch_tell_group(const struct vr_out *out, const json_t *answer, json_t *ids)
+{
+    json_t *uri;
+    size_t i;
+
+    vr_dispatch_tell_skipped(out, answer);
+    json_array_foreach (json_object_get(answer, "rollouts"), i, uri) {
+        vr_auto_json json_t *wrap = json_pack("{s:O}", "uri", uri);
+        vr_auto_free char *id = vr_cli_noun_cell(wrap, "uri");
+
+        puts(id);
+        vr_json_push(ids, json_string(id));
+    }
+    fflush(stdout);
 }
 
 int vr_dispatch_send(struct vr_cli *cli, const json_t *swarms, const struct vr_dispatch_opts *opts,

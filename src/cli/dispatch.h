@@ -77,6 +77,16 @@ VR_MUST_USE
 int vr_dispatch_send(struct vr_cli *cli, const json_t *swarms, const struct vr_dispatch_opts *opts,
                      const struct vr_dispatch_spec *spec, struct vr_err *err);
 
+/**
+ * Say what one action on many left out, and print the ids of its rollouts, a line each.
+ * @answer  of a POST …/redispatch/
+ * @ids     the ids are added; borrowed
+ */
+void vr_dispatch_tell_group(const struct vr_out *out, const json_t *answer, json_t *ids);
+
+/** Say of each of `skipped` of an answer why it was left out. */
+void vr_dispatch_tell_skipped(const struct vr_out *out, const json_t *answer);
+
 /** Append a plan of the server as text. */
 void vr_plan_write(struct vr_buf *out, const json_t *plan, const struct vr_out *style);
 

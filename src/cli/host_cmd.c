@@ -97,19 +97,6 @@ static int run_accept_loss(struct vr_cli *cli, const void *opts, int argc, char 
     return r;
 }
 
-static void tell_skipped(struct vr_cli *cli, const json_t *answer)
-{
-    const json_t *item;
-    size_t i;
-
-    json_array_foreach (json_object_get(answer, "skipped"), i, item) {
-        vr_auto_free char *swarm = vr_cli_noun_cell(item, "swarm");
-        vr_auto_free char *reason = vr_cli_noun_cell(item, "reason");
-
-        vr_say_warning(&cli->out, "swarm %s is left as it is: %s", swarm, reason);
-    }
-}
-
 static int show_plans(struct vr_cli *cli, const json_t *answer, struct vr_err *err)
 {
     vr_auto_buf struct vr_buf text = VR_BUF(VR_OUT_BYTES);
@@ -122,25 +109,8 @@ static int show_plans(struct vr_cli *cli, const json_t *answer, struct vr_err *e
         vr_buf_add(&text, i ? "\n" : "");
         vr_plan_write(&text, plan, &cli->out);
     }
-    tell_skipped(cli, answer);
+    vr_dispatch_tell_skipped(&cli->out, answer);
     return vr_out_flush(&text, err);
-}
-
-/* The ids of the rollouts that began, from their URIs; printed a line each. */
-static json_t *print_ids(const json_t *answer)
-{
-    json_t *ids = json_array(), *uri;
-    size_t i;
-
-    json_array_foreach (json_object_get(answer, "rollouts"), i, uri) {
-        vr_auto_json json_t *wrap = json_pack("{s:O}", "uri", uri);
-        vr_auto_free char *id = vr_cli_noun_cell(wrap, "uri");
-
-        puts(id);
-        vr_json_push(ids, json_string(id));
-    }
-    fflush(stdout);
-    return ids;
 }
 
 static int run_redispatch(struct vr_cli *cli, const void *opts, int argc, char **argv,
@@ -149,7 +119,7 @@ static int run_redispatch(struct vr_cli *cli, const void *opts, int argc, char *
     const struct values *v = opts;
     vr_auto_free char *uri = NULL, *path = NULL;
     vr_auto_free char *question = vr_strf("Dispatch every swarm of squad %s?", argv[0]);
-    vr_auto_json json_t *answer = NULL, *ids = NULL;
+    vr_auto_json json_t *answer = NULL, *ids = json_array();
     struct vr_api *api;
     int r = vr_cli_api(cli, &api, err);
 
@@ -168,8 +138,7 @@ static int run_redispatch(struct vr_cli *cli, const void *opts, int argc, char *
         return r;
     if (v->plan)
         return show_plans(cli, answer, err);
-    tell_skipped(cli, answer);
-    ids = print_ids(answer);
+    vr_dispatch_tell_group(&cli->out, answer, ids);
     return v->wait && json_array_size(ids) ? vr_watch_rollouts(cli, ids, 0, err) : VR_EXIT_OK;
 }
 

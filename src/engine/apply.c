@@ -75,6 +75,7 @@ static int start_rollout(struct apply *a, const struct vr_plan_action *act)
     row.kind = (char *)vr_kind_name(act->rollout_kind);
     row.state = (char *)"active";
     row.result = NULL;
+    row.group_id = row.retry_of = NULL; /* those are of what a user asked for */
     row.user_id = 0;
     row.created_us = row.started_us = a->snap->plan.now.us;
     r = vr_store_rollout_insert(a->tx, &row, &id, a->err);

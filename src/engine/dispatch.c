@@ -10,6 +10,7 @@
 
 #include "engine/work.h"
 #include "fmt/json.h"
+#include "model/hashes.h"
 #include "model/merge.h"
 #include "model/name.h"
 #include "model/secret.h"
@@ -93,33 +94,46 @@ static int merge(struct vr_tx *tx, const struct vr_swarm_row *swarm, json_t **ou
     return 0;
 }
 
-static int make_wish(struct vr_tx *tx, const struct vr_swarm_row *swarm, json_t **out,
-                     struct vr_err *err)
+/* The part of a wish that makes two releases of one build differ. Given. */
+static int make_settings(struct vr_tx *tx, const struct vr_swarm_row *swarm, json_t **out,
+                         struct vr_err *err)
 {
-    VR_ROW(app) app = {0};
-    vr_auto_json json_t *wish = json_object();
-    json_t *config = NULL, *env = NULL;
-    int r;
+    json_t *config = NULL, *env = NULL, *wish;
+    int r = merge(tx, swarm, &config, &env, err);
 
-    r = vr_store_app_find_id(tx, swarm->app_id, &app, err);
-    if (r == 0)
-        r = vr_work_check_stack(tx, &app, err);
-    if (r == 0)
-        r = add_buildpacks(tx, &app, wish, err);
-    if (r == 0)
-        r = merge(tx, swarm, &config, &env, err);
     if (r < 0)
         return r;
-    vr_json_set(wish, "app", json_string(app.name));
-    vr_json_set(wish, "repo_url", json_string(app.resolved_url));
-    vr_json_set(wish, "repo_type", json_string(app.repo_type));
-    vr_json_set(wish, "stack", json_string("host"));
+    wish = json_object();
     vr_json_set(wish, "config", config);
     vr_json_set(wish, "env", env);
     vr_json_set(wish, "volumes", parsed(swarm->volumes_json));
     vr_json_set(wish, "run_as", json_string(vr_merge_normal_run_as(swarm->run_as)));
     vr_json_set(wish, "mem_limit", vr_json_str_or_null(vr_merge_normal_text(swarm->mem_limit)));
     vr_json_set(wish, "memsw_limit", vr_json_str_or_null(vr_merge_normal_text(swarm->memsw_limit)));
+    *out = wish;
+    return 0;
+}
+
+static int make_wish(struct vr_tx *tx, const struct vr_swarm_row *swarm, json_t **out,
+                     struct vr_err *err)
+{
+    VR_ROW(app) app = {0};
+    vr_auto_json json_t *wish = NULL;
+    int r;
+
+    r = vr_store_app_find_id(tx, swarm->app_id, &app, err);
+    if (r == 0)
+        r = vr_work_check_stack(tx, &app, err);
+    if (r == 0)
+        r = make_settings(tx, swarm, &wish, err);
+    if (r == 0)
+        r = add_buildpacks(tx, &app, wish, err);
+    if (r < 0)
+        return r;
+    vr_json_set(wish, "app", json_string(app.name));
+    vr_json_set(wish, "repo_url", json_string(app.resolved_url));
+    vr_json_set(wish, "repo_type", json_string(app.repo_type));
+    vr_json_set(wish, "stack", json_string("host"));
     *out = vr_take(wish);
     return 0;
 }
@@ -135,23 +149,36 @@ int vr_dispatch_wish(struct vr_tx *tx, int64_t swarm_id, json_t **out, struct vr
 int vr_dispatch_refresh_merged(struct vr_tx *tx, int64_t swarm_id, struct vr_err *err)
 {
     VR_ROW(swarm) swarm = {0};
-    vr_auto_json json_t *config = NULL;
-    vr_auto_json json_t *env = NULL;
+    vr_auto_json json_t *settings = NULL;
     vr_auto_json json_t *shown_config = NULL;
     vr_auto_json json_t *shown_env = NULL;
     vr_auto_free char *config_text = NULL;
     vr_auto_free char *env_text = NULL;
+    char sum[VR_SHA256_HEX];
     int r = vr_store_swarm_find_id(tx, swarm_id, &swarm, err);
 
     if (r == 0)
-        r = merge(tx, &swarm, &config, &env, err);
+        r = make_settings(tx, &swarm, &settings, err);
     if (r < 0)
         return r;
-    shown_config = vr_secret_masked(config);
-    shown_env = vr_secret_masked(env);
+    vr_hashes_wish(settings, sum);
+    shown_config = vr_secret_masked(json_object_get(settings, "config"));
+    shown_env = vr_secret_masked(json_object_get(settings, "env"));
     config_text = vr_json_dump_sorted(shown_config);
     env_text = vr_json_dump_sorted(shown_env);
-    return vr_store_swarm_set_merged(tx, swarm_id, config_text, env_text, err);
+    return vr_store_swarm_set_merged(tx, swarm_id,
+                                     &(struct vr_swarm_merged){config_text, env_text, sum}, err);
+}
+
+int vr_dispatch_fill_sums(struct vr_tx *tx, struct vr_err *err)
+{
+    vr_auto_free int64_t *ids = NULL;
+    size_t n;
+    int r = vr_store_swarm_ids_unsummed(tx, &ids, &n, err);
+
+    for (size_t i = 0; r == 0 && i < n; i++)
+        r = vr_dispatch_refresh_merged(tx, ids[i], err);
+    return r < 0 ? r : vr_store_rollout_fill_sums(tx, err);
 }
 
 /* ------------------------------------------------------------------ kinds */

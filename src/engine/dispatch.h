@@ -46,8 +46,15 @@ int vr_dispatch_retry(struct vr_tx *tx, const char *rollout_id, int64_t user_id,
 VR_MUST_USE
 int vr_dispatch_wish(struct vr_tx *tx, int64_t swarm_id, json_t **out, struct vr_err *err);
 
-/** Merge a swarm's ingredients and its own config and env anew; store them masked, for display. */
+/**
+ * Merge a swarm's ingredients and its own config and env anew; store them masked, for display, and
+ * the sum of what a dispatch would freeze now, by which a swarm is seen to be outdated.
+ */
 VR_MUST_USE
 int vr_dispatch_refresh_merged(struct vr_tx *tx, int64_t swarm_id, struct vr_err *err);
+
+/** The sums that rows of an older schema lack; for the start of a server. */
+VR_MUST_USE
+int vr_dispatch_fill_sums(struct vr_tx *tx, struct vr_err *err);
 
 #endif

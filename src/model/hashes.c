@@ -111,6 +111,23 @@ void vr_hashes_release_content(const struct vr_release_content *content, char ou
     sha256_of(object, out);
 }
 
+void vr_hashes_wish(const json_t *wish, char out[VR_SHA256_HEX])
+{
+    struct vr_release_content content = {
+        .config = json_object_get(wish, "config"),
+        .env = json_object_get(wish, "env"),
+        .volumes = json_object_get(wish, "volumes"),
+        .run_as = json_string_value(json_object_get(wish, "run_as")),
+        .mem_limit = json_string_value(json_object_get(wish, "mem_limit")),
+        .memsw_limit = json_string_value(json_object_get(wish, "memsw_limit")),
+    };
+
+    if (content.config)
+        vr_hashes_release_content(&content, out);
+    else
+        *out = '\0';
+}
+
 json_t *vr_hashes_secret(const char *fingerprint)
 {
     return json_pack("{s:s}", "secret", fingerprint);

@@ -58,7 +58,16 @@ void vr_hashes_release_short(const char whole[VR_MD5_HEX], int attempt,
  */
 void vr_hashes_release_content(const struct vr_release_content *content, char out[VR_SHA256_HEX]);
 
-/** `{"secret": "<hex>"}`, what stands in a hashed dict for a secret value: its keyed BLAKE2b. Given.
+/**
+ * What a wish says of a release besides its build: two wishes with the same sum make the same
+ * release of the same build. Secrets count by their references.
+ * @wish  "config", "env", "volumes", "run_as", "mem_limit", "memsw_limit"
+ * @out   "" for a wish without a config: what was imported says nothing
+ */
+void vr_hashes_wish(const json_t *wish, char out[VR_SHA256_HEX]);
+
+/** `{"secret": "<hex>"}`, what stands in a hashed dict for a secret value: its keyed BLAKE2b.
+ * Given.
  */
 json_t *vr_hashes_secret(const char *fingerprint);
 

@@ -3,6 +3,7 @@
 #include "server/main.h"
 
 #include "blob/blob.h"
+#include "engine/dispatch.h"
 #include "engine/engine.h"
 #include "engine/janitor.h"
 #include "fmt/json.h"
@@ -163,6 +164,8 @@ static int first_start(struct vr_server *server, struct vr_err *err)
         r = make_buildpacks(tx, err);
     if (r == 0)
         r = vr_store_app_set_schemes(tx, server->config.schemes, err);
+    if (r == 0)
+        r = vr_dispatch_fill_sums(tx, err);
     json_object_foreach (server->config.balancers, name, entry)
         if (r == 0)
             r = vr_server_sync_balancer(server, tx, name, entry, err);

@@ -3,6 +3,8 @@
 #include "store/rollout.h"
 
 #include "core/str.h"
+#include "fmt/json.h"
+#include "model/hashes.h"
 #include "store/row.h"
 #include "store/swarm.h"
 
@@ -50,17 +52,31 @@ int vr_store_rollout_list_done(struct vr_tx *tx, int64_t swarm_id, int64_t limit
 
 #define ID_BYTES 16
 
+/* What is outdated is found by comparing sums: of the wish that was frozen, of the one there is. */
+static void sum_wish(const char *wish_json, char out[VR_SHA256_HEX])
+{
+    vr_auto_json json_t *wish = NULL;
+
+    if (wish_json)
+        vr_ignore(vr_json_parse(vr_str(wish_json), VR_JSON_BYTES, &wish, NULL), "then it is ''");
+    vr_hashes_wish(wish, out);
+}
+
 int vr_store_rollout_insert(struct vr_tx *tx, const struct vr_rollout_row *row, char **out_id,
                             struct vr_err *err)
 {
     vr_auto_free char *id = row->id ? vr_strdup(row->id) : vr_random_hex(ID_BYTES);
-    int r = vr_db_exec(
+    char sum[VR_SHA256_HEX];
+    int r;
+
+    sum_wish(row->wish_json, sum);
+    r = vr_db_exec(
         tx->db, NULL, err,
         "INSERT INTO rollouts (id, swarm_id, kind, user_id, state, tag, commit_id, build_id,"
         " release_id, proc_name, config_name, size, squad_id, pool_id, policy_json, wish_json,"
-        " resolve_json, created_us, started_us, group_id, retry_of)"
+        " resolve_json, created_us, started_us, group_id, retry_of, config_sha256)"
         " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18,"
-        " $19, $20, $21)",
+        " $19, $20, $21, $22)",
         VR_T(id), VR_I(row->swarm_id), VR_T(row->kind), VR_ID(row->user_id),
         VR_T(vr_row_or(row->state, "queued")), VR_T(vr_row_or(row->tag, "")),
         VR_T(vr_row_or(row->commit_id, "")), VR_ID(row->build_id), VR_ID(row->release_id),
@@ -68,7 +84,7 @@ int vr_store_rollout_insert(struct vr_tx *tx, const struct vr_rollout_row *row, 
         VR_ID(row->pool_id), VR_T(vr_row_or(row->policy_json, "{}")),
         VR_T(vr_row_or(row->wish_json, "{}")), VR_T(vr_row_or(row->resolve_json, "{}")),
         VR_I(row->created_us), vr_row_time(row->started_us), VR_T(row->group_id),
-        VR_T(row->retry_of));
+        VR_T(row->retry_of), VR_T(sum));
 
     if (r < 0)
         return vr_fail_in(err, r, "rollout of swarm %" PRId64, row->swarm_id);
@@ -76,6 +92,24 @@ int vr_store_rollout_insert(struct vr_tx *tx, const struct vr_rollout_row *row, 
     if (out_id)
         *out_id = vr_take(id);
     return 0;
+}
+
+#define SELECT_UNSUMMED                                                                            \
+    SELECT_ROLLOUT "WHERE config_sha256 = '' AND wish_json <> '{}' AND (state <> 'ended'"          \
+                   " OR id IN (SELECT current_rollout FROM swarms))"
+
+int vr_store_rollout_fill_sums(struct vr_tx *tx, struct vr_err *err)
+{
+    VR_ROWS(rollout) rows = {0};
+    char sum[VR_SHA256_HEX];
+    int r = vr_row_list(tx, &rollout_type, &rows, err, SELECT_UNSUMMED);
+
+    for (size_t i = 0; r == 0 && i < rows.n; i++) {
+        sum_wish(rows.v[i].wish_json, sum);
+        r = vr_db_exec(tx->db, NULL, err, "UPDATE rollouts SET config_sha256 = $2 WHERE id = $1",
+                       VR_T(rows.v[i].id), VR_T(sum));
+    }
+    return r;
 }
 
 /* Execute `UPDATE rollouts SET … WHERE id = $1 … RETURNING swarm_id` and touch the swarm. */

@@ -68,6 +68,10 @@ VR_MUST_USE
 int vr_store_rollout_insert(struct vr_tx *tx, const struct vr_rollout_row *row, char **out_id,
                             struct vr_err *err);
 
+/** The sums of the wishes of open and current rollouts that have none: older than that column. */
+VR_MUST_USE
+int vr_store_rollout_fill_sums(struct vr_tx *tx, struct vr_err *err);
+
 /** queued → active with started_us = now; -VR_EXISTS if another one is active. */
 VR_MUST_USE
 int vr_store_rollout_activate(struct vr_tx *tx, const char *id, struct vr_wall now,

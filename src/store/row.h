@@ -214,6 +214,14 @@ char *vr_row_ids_text(const int64_t *ids, size_t n);
  */
 #define VR_SQL_SHOWN_URL(t) "coalesce(" t ".shown_url, " t ".repo_url)"
 
+/**
+ * Whether a dispatch of swarm `s` would make another release of the same build than its current
+ * rollout `r` did. A sum that is not known makes nothing outdated.
+ */
+#define VR_SQL_OUTDATED(s, r)                                                                      \
+    "(" s ".config_sha256 <> '' AND " r ".config_sha256 <> '' AND " s ".config_sha256 <> " r       \
+    ".config_sha256)"
+
 /** The app's URL with an alias of the configuration replaced; `a` is the alias of the table. */
 #define VR_SQL_RESOLVED_URL(a)                                                                     \
     "coalesce((SELECT z.url || substr(" a ".repo_url, length(z.alias) + 4) FROM schemes z"         \

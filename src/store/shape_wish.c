@@ -132,6 +132,23 @@ static void write_secrets(struct vr_buf *out, struct vr_db_rows *rows, int colum
     vr_buf_addc(out, '}');
 }
 
+#define OUTDATED "(CASE WHEN " VR_SQL_OUTDATED("s", "cr") " THEN 1 ELSE 0 END)"
+
+static const struct vr_shape_field usage_fields[] = {
+    {"swarm", "'/api/v1/swarms/' || s.id || '/'", vr_write_text},
+    {"name", "a.name || '-' || s.config_name || '-' || s.proc_name", vr_write_text},
+    {"outdated", OUTDATED, vr_write_bool},
+};
+
+static const struct vr_shape usage_of_ingredient = {
+    .from = "swarm_ingredients x JOIN swarms s ON s.id = x.swarm_id JOIN apps a ON a.id = s.app_id"
+            " LEFT JOIN rollouts cr ON cr.id = s.current_rollout",
+    .id = "s.id",
+    .order = "s.id",
+    .fields = usage_fields,
+    .field_count = VR_COUNT(usage_fields),
+};
+
 static const struct vr_shape_field ingredient_fields[] = {
     {"id", "i.id", vr_write_int},
     {"name", "i.name", vr_write_text},
@@ -139,6 +156,7 @@ static const struct vr_shape_field ingredient_fields[] = {
     {"env_yaml", "i.env_yaml", vr_write_text},
     {"secrets", "i.secret_config_json, i.secret_env_json", write_secrets, .columns = 2},
     {"swarms", .children = &swarm_uris, .link = "x.ingredient_id"},
+    {"usage", .children = &usage_of_ingredient, .link = "x.ingredient_id"},
     {"resource_uri", "'/api/v1/ingredients/' || i.id || '/'", vr_write_text},
     {"row_version", "i.row_version", vr_write_int},
 };
@@ -299,6 +317,7 @@ static const struct vr_shape_field swarm_fields[] = {
     {"paused", "s.paused", vr_write_bool},
     {"current_rollout", "s.current_rollout", vr_write_text},
     {"running_version", "cr.tag", vr_write_text},
+    {"outdated", OUTDATED, vr_write_bool},
     {"open_rollouts", .children = &open_rollouts, .link = "o.swarm_id"},
     {"row_version", "s.row_version", vr_write_int},
 };
@@ -326,6 +345,7 @@ static const struct vr_shape_filter swarm_filters[] = {
     {"version", VR_FILTER_TEXT, "s.tag"},
     {"release", VR_FILTER_ID, "cr.release_id"},
     {"running_version", VR_FILTER_TEXT, "cr.tag"},
+    {"outdated", VR_FILTER_BOOL, OUTDATED},
     {"config_ingredients", VR_FILTER_ID, "fi.id", INGREDIENTS_OF_SWARM, ")"},
     {"config_ingredients__id", VR_FILTER_INT, "fi.id", INGREDIENTS_OF_SWARM, ")"},
     {"config_ingredients__name", VR_FILTER_TEXT, "fi.name", INGREDIENTS_OF_SWARM, ")"},

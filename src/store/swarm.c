@@ -47,6 +47,17 @@ int vr_store_swarm_list_of_ingredient(struct vr_tx *tx, int64_t ingredient_id,
                        VR_I(ingredient_id));
 }
 
+int vr_store_swarm_list_outdated(struct vr_tx *tx, int64_t ingredient_id, struct vr_swarm_rows *out,
+                                 struct vr_err *err)
+{
+    return vr_row_list(
+        tx, &swarm_type, out, err,
+        SELECT_SWARM "JOIN swarm_ingredients x ON x.swarm_id = s.id"
+                     " JOIN rollouts r ON r.id = s.current_rollout"
+                     " WHERE x.ingredient_id = $1 AND " VR_SQL_OUTDATED("s", "r") " ORDER BY s.id",
+        VR_I(ingredient_id));
+}
+
 int vr_store_swarm_list_of_squad(struct vr_tx *tx, int64_t squad_id, struct vr_swarm_rows *out,
                                  struct vr_err *err)
 {
@@ -143,13 +154,21 @@ int vr_store_swarm_set_ingredients(struct vr_tx *tx, int64_t id, const int64_t *
     return r;
 }
 
-int vr_store_swarm_set_merged(struct vr_tx *tx, int64_t id, const char *config_json,
-                              const char *env_json, struct vr_err *err)
+int vr_store_swarm_set_merged(struct vr_tx *tx, int64_t id, const struct vr_swarm_merged *merged,
+                              struct vr_err *err)
 {
     return vr_row_change(tx, "swarm", id, err,
-                         "UPDATE swarms SET merged_config_json = $2, merged_env_json = $3"
-                         " WHERE id = $1",
-                         VR_I(id), VR_T(config_json), VR_T(env_json));
+                         "UPDATE swarms SET merged_config_json = $2, merged_env_json = $3,"
+                         " config_sha256 = $4 WHERE id = $1",
+                         VR_I(id), VR_T(merged->config_json), VR_T(merged->env_json),
+                         VR_T(merged->sum));
+}
+
+int vr_store_swarm_ids_unsummed(struct vr_tx *tx, int64_t **out_ids, size_t *out_n,
+                                struct vr_err *err)
+{
+    return vr_row_ids(tx, out_ids, out_n, err,
+                      "SELECT id FROM swarms WHERE config_sha256 = '' ORDER BY id");
 }
 
 int vr_store_swarm_set_current(struct vr_tx *tx, int64_t id, const char *rollout_id,

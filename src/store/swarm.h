@@ -50,6 +50,10 @@ int vr_store_swarm_find(struct vr_tx *tx, int64_t app_id, const char *config_nam
 VR_MUST_USE
 int vr_store_swarm_list_of_ingredient(struct vr_tx *tx, int64_t ingredient_id,
                                       struct vr_swarm_rows *out, struct vr_err *err);
+/** Those of them that would get another release of the same build by a dispatch. */
+VR_MUST_USE
+int vr_store_swarm_list_outdated(struct vr_tx *tx, int64_t ingredient_id, struct vr_swarm_rows *out,
+                                 struct vr_err *err);
 /** All but current_rollout, heal_* and row_version of the row are written; so by update. */
 VR_MUST_USE
 int vr_store_swarm_insert(struct vr_tx *tx, const struct vr_swarm_row *row, int64_t *out_id,
@@ -67,10 +71,20 @@ int vr_store_swarm_search(struct vr_tx *tx, const char *text, int64_t limit,
 VR_MUST_USE
 int vr_store_swarm_set_ingredients(struct vr_tx *tx, int64_t id, const int64_t *ingredient_ids,
                                    size_t count, struct vr_err *err);
-/** Only the merged columns: an ingredient changed, the wish did not. */
+/** What a swarm's wish comes to, with its ingredients. */
+struct vr_swarm_merged {
+    const char *config_json; /* as shown: secrets masked */
+    const char *env_json;
+    const char *sum; /* vr_hashes_wish() */
+};
+/** Only these columns: an ingredient changed, the wish did not. */
 VR_MUST_USE
-int vr_store_swarm_set_merged(struct vr_tx *tx, int64_t id, const char *config_json,
-                              const char *env_json, struct vr_err *err);
+int vr_store_swarm_set_merged(struct vr_tx *tx, int64_t id, const struct vr_swarm_merged *merged,
+                              struct vr_err *err);
+/** Those without a sum: older than that column. @out_ids given: free(). */
+VR_MUST_USE
+int vr_store_swarm_ids_unsummed(struct vr_tx *tx, int64_t **out_ids, size_t *out_n,
+                                struct vr_err *err);
 VR_MUST_USE
 int vr_store_swarm_set_current(struct vr_tx *tx, int64_t id, const char *rollout_id,
                                struct vr_err *err);

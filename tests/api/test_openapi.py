@@ -362,6 +362,7 @@ def deleted(world):
 # Requests for statuses that only some operations have.
 SPECIAL = {
     ("redispatchSquad", 200): lambda w, o: Target({"squad": "default"}, query="?plan=1"),
+    ("redispatchIngredient", 200): lambda w, o: Target(known(w, o), {}, query="?plan=1"),
     ("searchSwarms", 400): lambda w, o: Target(query="?callback=alert(1)"),
     ("changeRelease", 400): lambda w, o: Target({"id": key_of(w.release)}, {"pinned": 5}),
     ("retryRollout", 409): lambda w, o: Target({"id": key_of(w.new_rollout())}),

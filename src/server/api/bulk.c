@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * One action on many: all swarms of a squad, all procs of a swarm.
+ * One action on many: all swarms of a squad, those that an ingredient has left behind, all procs of
+ * a swarm.
  *
  * All of it is one transaction. What cannot be done for one of many (a swarm that never had a
  * version) is said in the answer and does not keep the others from it.
@@ -10,6 +11,7 @@
 #include "server/api/plan.h"
 #include "server/api/swarm.h"
 #include "store/command.h"
+#include "store/ingredient.h"
 #include "store/proc.h"
 #include "store/squad.h"
 
@@ -25,14 +27,22 @@ static bool is_plan(const struct vr_call *call)
     return vr_streq(plan, "1") || vr_streq(plan, "true");
 }
 
-/* ------------------------------------------------------------------ all swarms of a squad */
+/* ------------------------------------------------------------------ many swarms */
 
 struct bulk {
-    const char *group;
+    char *group; /* common to its rollouts */
     json_t *rollouts;
     json_t *plans;
     json_t *skipped;
 };
+
+static void bulk_fini(struct bulk *bulk)
+{
+    free(bulk->group);
+    json_decref(bulk->rollouts);
+    json_decref(bulk->plans);
+    json_decref(bulk->skipped);
+}
 
 static void skip(struct bulk *bulk, const struct vr_swarm_row *swarm, const char *reason)
 {
@@ -100,29 +110,102 @@ static int answer_bulk(struct vr_write *w, const struct bulk *bulk)
                                           bulk->rollouts, "skipped", bulk->skipped));
 }
 
+/* @of  "squad 'x'", for the message */
+static int redispatch_all(struct vr_write *w, const struct vr_swarm_rows *swarms, const char *of,
+                          struct vr_err *err)
+{
+    __attribute__((cleanup(bulk_fini))) struct bulk bulk = {
+        vr_random_hex(GROUP_BYTES), json_array(), json_array(), json_array()};
+    int r = 0;
+
+    if (swarms->n > BULK_MAX)
+        r = vr_fail(err, VR_INVALID, "%s has more than %d swarms", of, BULK_MAX);
+    for (size_t i = 0; r == 0 && i < swarms->n; i++)
+        r = redispatch_one(w, &swarms->v[i], &bulk, err);
+    return r < 0 ? r : answer_bulk(w, &bulk);
+}
+
 static int redispatch_squad_in(struct vr_write *w, struct vr_err *err)
 {
     VR_ROW(squad) squad = {0};
     VR_ROWS(swarm) swarms = {0};
-    vr_auto_free char *group = vr_random_hex(GROUP_BYTES);
-    vr_auto_json json_t *rollouts = json_array();
-    vr_auto_json json_t *plans = json_array();
-    vr_auto_json json_t *skipped = json_array();
-    struct bulk bulk = {group, rollouts, plans, skipped};
+    vr_auto_free char *of = NULL;
     int r = vr_store_squad_find(w->tx, w->call->args[0], &squad, err);
 
     if (r == 0)
         r = vr_store_swarm_list_of_squad(w->tx, squad.id, &swarms, err);
-    if (r == 0 && swarms.n > BULK_MAX)
-        r = vr_fail(err, VR_INVALID, "squad '%s' has more than %d swarms", squad.name, BULK_MAX);
-    for (size_t i = 0; r == 0 && i < swarms.n; i++)
-        r = redispatch_one(w, &swarms.v[i], &bulk, err);
-    return r < 0 ? r : answer_bulk(w, &bulk);
+    if (r < 0)
+        return r;
+    of = vr_strf("squad '%s'", squad.name);
+    return redispatch_all(w, &swarms, of, err);
 }
 
 static int redispatch_squad(struct vr_call *call, struct vr_err *err)
 {
     return vr_write_run(call, redispatch_squad_in, NULL, err);
+}
+
+static bool is_of(const struct vr_swarm_row *swarm, const int64_t *ids, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        if (ids[i] == swarm->id)
+            return true;
+    return false;
+}
+
+/* Of `swarms` only those that the body names, all of which must be among them. */
+static int keep_named(struct vr_write *w, const char *of, struct vr_swarm_rows *swarms,
+                      struct vr_err *err)
+{
+    vr_auto_free int64_t *ids = NULL;
+    size_t n, kept = 0;
+    int r;
+
+    w->field = "swarms";
+    r = vr_ref_find_all(w->tx, VR_RES_SWARMS, json_object_get(w->call->body, "swarms"), &ids, &n,
+                        err);
+    if (r < 0)
+        return r;
+    for (size_t i = 0; i < swarms->n; i++) {
+        if (is_of(&swarms->v[i], ids, n)) {
+            struct vr_swarm_row row = swarms->v[i];
+
+            swarms->v[i] = swarms->v[kept];
+            swarms->v[kept++] = row;
+        }
+    }
+    while (swarms->n > kept)
+        vr_swarm_row_fini(&swarms->v[--swarms->n]);
+    if (kept < n)
+        return vr_fail(err, VR_INVALID, "not all of these swarms use %s", of);
+    w->field = NULL;
+    return 0;
+}
+
+static int redispatch_ingredient_in(struct vr_write *w, struct vr_err *err)
+{
+    VR_ROW(ingredient) ingredient = {0};
+    VR_ROWS(swarm) swarms = {0};
+    vr_auto_free char *of = NULL;
+    bool has_names = json_object_get(w->call->body, "swarms");
+    int64_t id;
+    int r = vr_ref_id("ingredient", w->call->args[0], &id, err);
+
+    if (r == 0)
+        r = vr_store_ingredient_find_id(w->tx, id, &ingredient, err);
+    if (r < 0)
+        return r;
+    of = vr_strf("ingredient '%s'", ingredient.name);
+    r = has_names ? vr_store_swarm_list_of_ingredient(w->tx, id, &swarms, err)
+                  : vr_store_swarm_list_outdated(w->tx, id, &swarms, err);
+    if (r == 0 && has_names)
+        r = keep_named(w, of, &swarms, err);
+    return r < 0 ? r : redispatch_all(w, &swarms, of, err);
+}
+
+static int redispatch_ingredient(struct vr_call *call, struct vr_err *err)
+{
+    return vr_write_run(call, redispatch_ingredient_in, NULL, err);
 }
 
 /* ------------------------------------------------------------------ all procs of a swarm */
@@ -223,6 +306,7 @@ static int command_all(struct vr_call *call, struct vr_err *err)
 
 const struct vr_route vr_routes_bulk[] = {
     {"POST", "squads/*/redispatch", VR_ROLE_DEPLOYER, redispatch_squad},
+    {"POST", "ingredients/*/redispatch", VR_ROLE_DEPLOYER, redispatch_ingredient},
     {"POST", "swarms/*/procs", VR_ROLE_DEPLOYER, command_all, VR_SCOPE_APP},
     {NULL},
 };

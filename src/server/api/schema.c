@@ -30,23 +30,23 @@ static const struct {
                          "hash:s! run_as:s! mem_limit:s!? memsw_limit:s!? resource_uri:s! "
                          "app_name:s! version:s! created_utc:d! pinned:b",
                          "get", "get patch"},
-    [VR_RES_INGREDIENTS] =
-        {"id:i! name:s* config_yaml:s env_yaml:s secrets:o swarms:l! resource_uri:s! "
-         "row_version:i! changed:o!?",
-         "get post patch", "get put patch delete"},
+    [VR_RES_INGREDIENTS] = {"id:i! name:s* config_yaml:s env_yaml:s secrets:o swarms:l! usage:l! "
+                            "resource_uri:s! row_version:i! changed:o!?",
+                            "get post patch", "get put patch delete"},
     [VR_RES_SQUADS] = {"id:i! name:s* hosts:l resource_uri:s! row_version:i! changed:o!?",
                        "get post patch", "get put patch delete"},
     [VR_RES_HOSTS] = {"id:i! name:s* active:b squad:u? procs:l! procs_uri:s! resource_uri:s! "
                       "address:s roles:l state:s! state_since:d!? last_seen:d!? session:i! "
                       "agent_version:s! boot_id:s! facts:o! usage:o! row_version:i! changed:o!?",
                       "get post patch", "get put patch delete"},
-    [VR_RES_SWARMS] = {"id:i! resource_uri:s! app:u squad:u release:u? version:s config_name:s "
-                       "proc_name:s run_as:s mem_limit:s? memsw_limit:s? pool:s? balancer:s? "
-                       "size:i config_yaml:s env_yaml:s secrets:o volumes:l? config_ingredients:l "
-                       "compiled_config:o! compiled_env:o! shortname:s! app_name:s! squad_name:s! "
-                       "procs:l! procs_uri:s! policy:o paused:b current_rollout:s!? "
-                       "running_version:s!? open_rollouts:l! row_version:i! changed:o!?",
-                       "get post patch", "get put patch delete"},
+    [VR_RES_SWARMS] =
+        {"id:i! resource_uri:s! app:u squad:u release:u? version:s config_name:s "
+         "proc_name:s run_as:s mem_limit:s? memsw_limit:s? pool:s? balancer:s? "
+         "size:i config_yaml:s env_yaml:s secrets:o volumes:l? config_ingredients:l "
+         "compiled_config:o! compiled_env:o! shortname:s! app_name:s! squad_name:s! "
+         "procs:l! procs_uri:s! policy:o paused:b current_rollout:s!? "
+         "running_version:s!? outdated:b! open_rollouts:l! row_version:i! changed:o!?",
+         "get post patch", "get put patch delete"},
     [VR_RES_PROCS] = {"app_name:s! config_name:s! description:s! exitstatus:i! group:s! hash:s! "
                       "host:s! id:s! jsname:s! logfile:s! name:s! now:d! pid:i! port:i! "
                       "proc_name:s! spawnerr:s! start_time:d!? state:i! statename:s! "
