@@ -386,6 +386,21 @@ static const struct rig_case platform[] = {
      201, NULL},
 };
 
+TEST(hosts__status__says_how_it_is_and_what_it_has_to_do)
+{
+    static const struct rig_case cases[] = {
+        {"POST", "/api/v1/hosts/", "{\"name\": \"h1\"}", 201, NULL},
+        {"GET", "/api/v1/hosts/h1/status/", NULL, 200,
+         "\"ports\":[],\"procs\":{},\"roles\":[\"app\"]"},
+        {"GET", "/api/v1/hosts/h1/status/", NULL, 200, "\"state\":\"new\""},
+        {"GET", "/api/v1/hosts/h2/status/", NULL, 404, "host 'h2' does not exist"},
+    };
+    RIG(r);
+
+    CHECK(rig_start(&r));
+    RUN(cases);
+}
+
 TEST(squads__redispatched__are_a_group_of_rollouts)
 {
     static const struct rig_case cases[] = {

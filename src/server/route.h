@@ -99,6 +99,7 @@ bool vr_reply_is_tls(const struct vr_call *call);
 extern const struct vr_route vr_routes_resource[]; /* lists, details, sets, schema */
 extern const struct vr_route vr_routes_app[];
 extern const struct vr_route vr_routes_build[];
+extern const struct vr_route vr_routes_host_status[];
 extern const struct vr_route vr_routes_ingredient[];
 extern const struct vr_route vr_routes_keys[];
 extern const struct vr_route vr_routes_log[]; /* the audit log, as a list and as a file */

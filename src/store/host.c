@@ -3,6 +3,7 @@
 #include "store/host.h"
 
 #include "core/str.h"
+#include "fmt/json.h"
 #include "store/proc.h"
 #include "store/row.h"
 
@@ -218,4 +219,75 @@ int vr_store_host_seen(struct vr_tx *tx, const int64_t *ids, size_t count, struc
                       "UPDATE hosts SET last_seen_us = $2"
                       " WHERE id IN @IDS($1)@ AND last_seen_us < $2",
                       VR_T(text), VR_I(now.us));
+}
+
+/* One row of a query as a part of what a host has to do. */
+typedef void add_fn(json_t *into, struct vr_db_rows *rows);
+
+static void add_count(json_t *into, struct vr_db_rows *rows)
+{
+    vr_json_set(into, vr_db_text(rows, 0), json_integer(vr_db_i64(rows, 1)));
+}
+
+static void add_port(json_t *into, struct vr_db_rows *rows)
+{
+    vr_json_push(into, json_integer(vr_db_i64(rows, 0)));
+}
+
+static void add_name(json_t *into, struct vr_db_rows *rows)
+{
+    vr_json_push(into, json_string(vr_db_text(rows, 0)));
+}
+
+static void add_job(json_t *into, struct vr_db_rows *rows)
+{
+    json_t *build = vr_db_is_null(rows, 2)
+                        ? json_null()
+                        : json_sprintf("/api/v1/builds/%" PRId64 "/", vr_db_i64(rows, 2));
+
+    vr_json_push(into, json_pack("{s:I, s:s, s:o, s:s}", "id", (json_int_t)vr_db_i64(rows, 0),
+                                 "kind", vr_db_text(rows, 1), "build", build, "phase",
+                                 vr_row_or(vr_db_text(rows, 3), "")));
+}
+
+/* @value  taken: an empty object or array, which becomes `name` of `doc` */
+static int add_part(struct vr_tx *tx, int64_t id, json_t *doc, const char *name, json_t *value,
+                    add_fn *add, const char *sql, struct vr_err *err)
+{
+    VR_OWNED(vr_db_rows_free) struct vr_db_rows *rows = NULL;
+    int r;
+
+    vr_json_set(doc, name, value);
+    r = vr_db_query(tx->db, &rows, err, sql, VR_I(id));
+    while (r >= 0 && (r = vr_db_next(rows, err)) > 0)
+        add(value, rows);
+    return r;
+}
+
+int vr_store_host_load_json(struct vr_tx *tx, int64_t id, json_t **out, struct vr_err *err)
+{
+    vr_auto_json json_t *doc = json_object();
+    int r = add_part(tx, id, doc, "procs", json_object(), add_count,
+                     "SELECT p.actual, count(*) FROM procs p WHERE p.host_id = $1"
+                     " AND " VR_PROC_LIVE("p") " GROUP BY p.actual ORDER BY p.actual",
+                     err);
+
+    if (r == 0)
+        r = add_part(tx, id, doc, "ports", json_array(), add_port,
+                     "SELECT p.port FROM procs p WHERE p.host_id = $1 AND p.port > 0"
+                     " AND " VR_PROC_LIVE("p") " ORDER BY p.port",
+                     err);
+    if (r == 0)
+        r = add_part(tx, id, doc, "jobs", json_array(), add_job,
+                     "SELECT id, kind, build_id, phase FROM jobs WHERE host_id = $1"
+                     " AND state = 'leased' ORDER BY id",
+                     err);
+    if (r == 0)
+        r = add_part(tx, id, doc, "balancers", json_array(), add_name,
+                     "SELECT b.name FROM balancer_hosts x JOIN balancers b ON b.id = x.balancer_id"
+                     " WHERE x.host_id = $1 ORDER BY b.name",
+                     err);
+    if (r == 0)
+        *out = vr_take(doc);
+    return r;
 }

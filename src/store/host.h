@@ -5,6 +5,8 @@
 
 #include "store/store.h"
 
+#include <jansson.h>
+
 struct vr_host_row {
     int64_t id;
     char *name;
@@ -39,6 +41,13 @@ int vr_store_host_find_id(struct vr_tx *tx, int64_t id, struct vr_host_row *out,
 VR_MUST_USE
 int vr_store_host_find_token(struct vr_tx *tx, const char *token_sha256, struct vr_host_row *out,
                              struct vr_err *err);
+/**
+ * What a host has to do now: {"procs": {state: count}, "ports": [used], "jobs": [{"id", "kind",
+ * "build", "phase"}], "balancers": [name]}; given. Four queries.
+ */
+VR_MUST_USE
+int vr_store_host_load_json(struct vr_tx *tx, int64_t id, json_t **out, struct vr_err *err);
+
 /** All, by name; squad_id 0: of every squad. */
 VR_MUST_USE
 int vr_store_host_list(struct vr_tx *tx, int64_t squad_id, struct vr_host_rows *out,
