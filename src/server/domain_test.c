@@ -140,6 +140,42 @@ static int get_range(struct rig *r, const char *path, const char *range)
 
 #define SCRIPT "/files/provisioning_scripts/setup.sh"
 
+TEST(apps__credentials_of_their_buildpack__are_not_in_their_versions)
+{
+    static const struct rig_case cases[] = {
+        {"POST", "/api/v1/buildpacks/", "{\"repo_url\": \"https://u:hush@x/bp\"}", 201, NULL},
+        {"POST", "/api/v1/apps/",
+         "{\"name\": \"a\", \"repo_url\": \"https://x/a\","
+         " \"buildpack\": \"/api/v1/buildpacks/1/\"}",
+         201, NULL},
+        {"GET", "/api/v1/apps/a/versions/1/", NULL, 404, NULL},
+        {"GET", "/api/v1/apps/a/versions/2/", NULL, 200, "\"state\""},
+    };
+    RIG(r);
+
+    CHECK(rig_start(&r));
+    CHECK(rig_run(&r, cases, VR_COUNT(cases)));
+    CHECK(strstr(r.last.body, "@x/bp") && !strstr(r.last.body, "hush"));
+    CHECK(rig_get(&r, "/api/v1/apps/a/versions/", "ann") == 200);
+    CHECK(strstr(r.last.body, "@x/bp") && !strstr(r.last.body, "hush"));
+}
+
+TEST(apps__credentials_of_a_repository__are_not_found_by_its_place_in_a_list)
+{
+    static const struct rig_case cases[] = {
+        {"POST", "/api/v1/apps/", "{\"name\": \"a\", \"repo_url\": \"https://u:pw@x/a\"}", 201,
+         NULL},
+        {"GET", "/api/v1/apps/?order_by=repo_url", NULL, 200, "\"total_count\":1"},
+        {"GET", "/api/v1/apps/?order_by=resolved_url", NULL, 400,
+         "The 'resolved_url' field does not allow ordering."},
+        {"GET", "/api/v1/apps/?resolved_url__contains=pw", NULL, 400, "does not allow filtering"},
+    };
+    RIG(r);
+
+    CHECK(rig_start(&r));
+    CHECK(rig_run(&r, cases, VR_COUNT(cases)));
+}
+
 TEST(stacks__script__is_uploaded_as_bytes_and_served_with_ranges)
 {
     RIG(r);
@@ -486,6 +522,18 @@ TEST(search__by_any_part__and_its_callback_is_a_name)
     RUN(cases);
     CHECK(rig_get(&r, "/swarmsearch/", NULL) == 401);
     CHECK(rig_get(&r, "/log/rss/", NULL) == 401);
+}
+
+TEST(search__by_a_script_of_another_site__is_refused)
+{
+    const char *foreign[] = {"Sec-Fetch-Site: cross-site", NULL};
+    struct vr_http_call call = {.user = "ann", .password = RIG_PASSWORD, .headers = foreign};
+    RIG(r);
+
+    CHECK(rig_start(&r));
+    CHECK(rig_call(&r, call, "/swarmsearch/?query=&callback=f") == 403);
+    CHECK(rig_says(&r, "another site"));
+    CHECK(rig_call(&r, call, "/swarmsearch/?query=") == 200);
 }
 
 TEST(cursors__go_on_behind_a_row__whatever_is_added)

@@ -408,7 +408,7 @@ static const char *order_expr(const struct vr_shape *shape, const char *name)
         const struct vr_shape_field *field = &shape->fields[i];
 
         if (vr_streq(field->name, name) && has_column(field->sql) && field->columns <= 1 &&
-            !field->is_private)
+            !field->is_private && !field->is_masked)
             return field->sql;
     }
     return NULL;

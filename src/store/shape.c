@@ -250,7 +250,8 @@ static int render_children(struct vr_tx *tx, const struct vr_shape_query *query,
                                            .tail = "",
                                            .values = &value,
                                            .count = 1,
-                                           .now = query->now},
+                                           .now = query->now,
+                                           .viewer = query->viewer},
                   f->link, out, err);
 }
 

@@ -21,6 +21,7 @@ struct vr_shape_field {
     int columns;     /* 0 counts as 1 */
     bool detail;     /* left out where the object is nested in another: large, or rarely wanted */
     bool is_private; /* null, unless the viewer owns the row or sees all */
+    bool is_masked;  /* the column says more than is shown: nothing is ordered by it */
     const struct vr_shape *children;
     bool single;      /* at most one child: an object, or null, instead of an array */
     const char *link; /* of children: expression over their FROM that gives the parent's id */

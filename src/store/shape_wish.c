@@ -24,7 +24,7 @@ static const struct vr_shape_field app_fields[] = {
     {"repo_type", "a.repo_type", vr_write_text},
     {"buildpack", "'/api/v1/buildpacks/' || a.buildpack_id || '/'", vr_write_text},
     {"stack", "'/api/v1/stacks/' || st.name || '/'", vr_write_text},
-    {"resolved_url", VR_SQL_RESOLVED_URL("a"), write_url},
+    {"resolved_url", VR_SQL_RESOLVED_URL("a"), write_url, .is_masked = true},
     {"resource_uri", "'/api/v1/apps/' || a.name || '/'", vr_write_text},
     {"row_version", "a.row_version", vr_write_int},
 };

@@ -16,11 +16,12 @@ FIELDS(version, "version", I(version, id), T(version, resource), I(version, obje
 /* Where objects with versions, and those that they refer to, live, and what they are called. */
 static const struct {
     const char *table;
-    const char *name;
-    bool is_kept; /* has versions; others are referred to only */
+    const char *name; /* an expression over its row */
+    bool is_kept;     /* has versions; others are referred to only */
 } homes[VR_RES_COUNT] = {
     [VR_RES_APPS] = {"apps", "name", true},
-    [VR_RES_BUILDPACKS] = {"buildpacks", "repo_url", true},
+    [VR_RES_BUILDPACKS] = {"buildpacks", "coalesce(shown_url, repo_url)",
+                           true}, /* no credentials */
     [VR_RES_INGREDIENTS] = {"ingredients", "name", true},
     [VR_RES_SQUADS] = {"squads", "name", true},
     [VR_RES_HOSTS] = {"hosts", "name", true},

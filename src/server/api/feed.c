@@ -3,6 +3,7 @@
 #include "fmt/query.h"
 #include "model/label.h"
 #include "server/route.h"
+#include "server/session.h"
 #include "store/log.h"
 #include "store/resource.h"
 #include "store/swarm.h"
@@ -60,6 +61,8 @@ static int search_swarms(struct vr_call *call, struct vr_err *err)
     const char *callback = vr_query_find(vr_http_req_query(call->req), "callback");
     int r = callback ? check_callback(callback, err) : 0;
 
+    if (callback && vr_session_is_foreign(call->req)) /* it would run with what is found */
+        return vr_fail(err, VR_DENIED, "a script of another site asks");
     if (r == 0 && text && strlen(text) > SEARCH_TEXT_MAX)
         r = vr_fail(err, VR_INVALID, "the query is longer than %d bytes", SEARCH_TEXT_MAX);
     if (r == 0)
