@@ -278,6 +278,26 @@ static int go_back_to(struct vr_tx *tx, const struct vr_rollout_row *candidate,
     return 0;
 }
 
+/*
+ * What an ended rollout was about, once more. A dispatch may have failed for its build, which its
+ * inputs find or make; the others need what they had.
+ */
+static int take_again(struct vr_tx *tx, const struct vr_rollout_row *old,
+                      struct vr_rollout_row *row, struct vr_err *err)
+{
+    if (vr_streq(old->kind, vr_kind_name(VR_ROLLBACK)))
+        return go_back_to(tx, old, row, err);
+    take_release(row, old);
+    if (vr_streq(old->kind, vr_kind_name(VR_DISPATCH)))
+        row->build_id = row->release_id = 0;
+    else if (!has_file(tx, old->build_id))
+        return vr_fail(err, VR_EXISTS,
+                       "the build of release %" PRId64 " expired: go back to it by a rollback, or "
+                       "dispatch version '%s'",
+                       old->release_id, old->tag);
+    return 0;
+}
+
 /* The newest done rollout of another release than the current one, or of the one asked for. */
 static int freeze_rollback(struct vr_tx *tx, const struct vr_dispatch_spec *spec,
                            const struct vr_swarm_row *swarm, struct vr_rollout_row *row,
@@ -426,12 +446,11 @@ int vr_dispatch_retry(struct vr_tx *tx, const char *rollout_id, int64_t user_id,
         r = take_pool(tx, &swarm, &row.pool_id, err);
     spec.swarm_id = old.swarm_id;
     if (r == 0)
+        r = take_again(tx, &old, &row, err);
+    if (r == 0)
         r = supersede_queued(tx, &spec, err);
     if (r < 0)
         return r;
-    take_release(&row, &old);
-    if (vr_streq(old.kind, vr_kind_name(VR_DISPATCH)))
-        row.build_id = row.release_id = 0; /* the build may have failed: its inputs find it */
     row.swarm_id = old.swarm_id;
     row.kind = vr_strdup(old.kind);
     row.user_id = user_id;

@@ -268,6 +268,36 @@ TEST(rollout__back_to_a_release_whose_build_expired__builds_the_same_commit_agai
     CHECK(world_jobs(&w, "build", "done") == 3 && world_jobs(&w, "resolve", "done") == 2);
 }
 
+TEST(retry__of_a_rollout_whose_build_expired__builds_it_again_or_is_refused)
+{
+    WORLD(w);
+    VR_ROW(rollout) first = {0};
+    VR_ROW(rollout) again = {0};
+    VR_ROW(rollout) second = {0};
+    VR_ROW(rollout) back = {0};
+    VR_ROW(rollout) last = {0};
+    VR_ROW(rollout) retried = {0};
+    vr_auto_free char *none = NULL;
+    vr_auto_free char *id = NULL;
+    bool expired = false;
+
+    CHECK(world_init(&w));
+    CHECK(world_roll(&w, VR_DISPATCH, 20, &first));
+    CHECK(world_roll(&w, VR_RESTART, 40, &again));
+    CHECK(world_change(&w, "v2", 2));
+    CHECK(world_roll(&w, VR_DISPATCH, 30, &second));
+    CHECK(world_roll(&w, VR_ROLLBACK, 30, &back));
+    CHECK(world_roll(&w, VR_DISPATCH, 30, &last));
+    CHECK_STR(last.result, "done");
+    CHECK(vr_store_build_drop_file(w.tx, first.build_id, &expired, &w.err) == 0 && expired);
+    CHECK(vr_dispatch_retry(w.tx, again.id, 0, w.now, &none, &w.err) == -VR_EXISTS);
+    CHECK(strstr(w.err.msg, "expired") != NULL);
+    CHECK(vr_dispatch_retry(w.tx, back.id, 0, w.now, &id, &w.err) == 0);
+    CHECK(vr_store_rollout_find(w.tx, id, &retried, &w.err) == 0);
+    CHECK(retried.build_id == 0 && retried.release_id == 0);
+    CHECK(strstr(retried.warnings_json, "is built again") != NULL);
+}
+
 TEST(rollout__a_tag_whose_build_expired__is_built_anew_and_runs)
 {
     WORLD(w);
