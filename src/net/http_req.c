@@ -7,6 +7,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 
 #define ERROR_TEXT_BYTES 4096
 
@@ -159,6 +160,21 @@ const char *vr_http_req_remote(const struct vr_http_req *req)
 const char *vr_http_req_id(const struct vr_http_req *req)
 {
     return req->id;
+}
+
+static bool is_of_host(const char *origin, const char *host)
+{
+    const char *at = strstr(origin, "://");
+
+    return at && host && !strcasecmp(at + strlen("://"), host);
+}
+
+bool vr_http_req_is_own_origin(const struct vr_http_req *req)
+{
+    const char *origin = vr_http_req_header(req, "Origin");
+
+    return !origin || is_of_host(origin, vr_http_req_header(req, "Host")) ||
+           is_of_host(origin, vr_http_req_header(req, "X-Forwarded-Host"));
 }
 
 /* Weak comparison, as If-None-Match wants it: `W/` and quotes do not count. */

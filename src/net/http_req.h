@@ -52,6 +52,12 @@ const char *vr_http_req_remote(const struct vr_http_req *req);
 /** A text unique to this request, also sent as X-Request-Id. */
 const char *vr_http_req_id(const struct vr_http_req *req);
 
+/**
+ * Whether the page that asks is one of ours, by Origin; also true for programs that are no browser
+ * and name none. X-Forwarded-Host counts as Host does: no page can set it.
+ */
+bool vr_http_req_is_own_origin(const struct vr_http_req *req);
+
 /** Whether If-None-Match holds this entity tag (unquoted), so that 304 is the answer. */
 bool vr_http_req_has_etag(const struct vr_http_req *req, const char *etag);
 

@@ -423,20 +423,6 @@ bool vr_ws_is_asked(const struct vr_http_req *req)
            has_word(vr_http_req_header(req, "connection"), "upgrade");
 }
 
-/* Whether the page that asks is one of ours; programs that are no browser name none. */
-static bool is_own_origin(const struct vr_http_req *req)
-{
-    const char *origin = vr_http_req_header(req, "origin");
-    const char *host = vr_http_req_header(req, "host");
-    const char *forwarded = vr_http_req_header(req, "x-forwarded-host"); /* no page can set it */
-    const char *at = origin ? strstr(origin, "://") : NULL;
-
-    if (!origin)
-        return true;
-    return at &&
-           ((host && !strcasecmp(at + 3, host)) || (forwarded && !strcasecmp(at + 3, forwarded)));
-}
-
 /* NULL, or why the request cannot be upgraded and the status that says so. */
 static const char *refusal(struct vr_http_req *req, int *status)
 {
@@ -453,7 +439,7 @@ static const char *refusal(struct vr_http_req *req, int *status)
     if (!key || strlen(key) != (VR_WS_KEY_BYTES + 2) / 3 * 4)
         return "Sec-WebSocket-Key is missing or not 16 bytes in base64";
     *status = 403;
-    return is_own_origin(req) ? NULL : "a page of another site asks for a WebSocket";
+    return vr_http_req_is_own_origin(req) ? NULL : "a page of another site asks for a WebSocket";
 }
 
 static void refuse(struct vr_http_req *req, const struct vr_ws_spec *spec, int status,

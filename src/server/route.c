@@ -243,7 +243,8 @@ static bool refuse_type(struct vr_http_req *req, const struct vr_route *route)
 
 /*
  * What a browser does may have been asked for by a page of another site, which could also read a
- * WebSocket. Clients that send their credentials with a request have been asked by nobody else.
+ * WebSocket. A browser may add credentials of Basic by itself, too; then the type of a change (as
+ * above) and the origin of a WebSocket (net/websocket.c) keep other sites out.
  * Returns true if it refused.
  */
 static bool refuse_foreign(struct vr_http_req *req, const struct found *f)

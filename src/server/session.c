@@ -124,20 +124,9 @@ bool vr_session_has_csrf(const struct vr_http_req *req, const struct vr_who *who
     return sent && n && strlen(sent) == n && sodium_memcmp(sent, who->csrf, n) == 0;
 }
 
-static bool is_of_host(const char *origin, const char *host)
-{
-    const char *at = strstr(origin, "://");
-
-    return at && host && !strcasecmp(at + strlen("://"), host);
-}
-
 bool vr_session_is_foreign(const struct vr_http_req *req)
 {
     const char *site = vr_http_req_header(req, "sec-fetch-site");
-    const char *origin = vr_http_req_header(req, "origin");
 
-    if (site && !strcasecmp(site, "cross-site"))
-        return true;
-    return origin && !is_of_host(origin, vr_http_req_header(req, "host")) &&
-           !is_of_host(origin, vr_http_req_header(req, "x-forwarded-host"));
+    return (site && !strcasecmp(site, "cross-site")) || !vr_http_req_is_own_origin(req);
 }

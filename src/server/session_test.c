@@ -263,6 +263,21 @@ TEST(session__a_page_of_another_site__is_refused_even_with_the_token)
     }
 }
 
+TEST(basic__that_a_browser_adds__opens_no_websocket_for_another_site)
+{
+    const char *headers[] = {
+        "Upgrade: websocket",           "Connection: Upgrade",
+        "Sec-WebSocket-Version: 13",    "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==",
+        "Origin: https://evil.example", NULL};
+    struct vr_http_call call = {
+        .user = "ann", .password = RIG_PASSWORD, .headers = headers, .timeout_ms = 2000};
+    RIG(r);
+
+    CHECK(rig_start(&r));
+    CHECK(rig_call(&r, call, "/api/v1/stream/") == 403);
+    CHECK(rig_says(&r, "another site"));
+}
+
 TEST(session__our_own_page__may)
 {
     RIG(r);
