@@ -220,6 +220,52 @@ TEST(user__as_others_see_them__is_a_name_and_a_role)
     CHECK(strstr(r.last.body, "raj@example.com"));
 }
 
+TEST(user__as_the_log_shows_them__is_what_others_see)
+{
+    RIG(r);
+
+    CHECK(furnish(&r));
+    CHECK(send_as(&r, "ann", "PATCH", "/api/v1/user/1/", "{\"first_name\": \"Annabel\"}") == 202);
+    CHECK(send_as(&r, "ann", "GET", "/api/v1/logs/", NULL) == 200);
+    CHECK(strstr(r.last.body, "\"first_name\":\"Annabel\"") != NULL);
+    CHECK(send_as(&r, "vic", "GET", "/api/v1/logs/", NULL) == 200);
+    CHECK(strstr(r.last.body, "\"username\":\"ann\",\"first_name\":null") != NULL);
+    CHECK(!strstr(r.last.body, "Annabel"));
+    CHECK(send_as(&r, "vic", "GET", "/api/v1/logs/1/", NULL) == 200);
+    CHECK(strstr(r.last.body, "\"last_login\":null") != NULL);
+}
+
+TEST(log__of_what_was_refused__is_in_the_next_list)
+{
+    vr_auto_free char *match = NULL;
+    RIG(r);
+
+    CHECK(furnish(&r));
+    CHECK(send_as(&r, "ann", "GET", "/api/v1/logs/?type=refused", NULL) == 200);
+    CHECK(strstr(r.last.body, "\"objects\":[]") != NULL);
+    match = vr_strf("If-None-Match: %s", vr_http_result_header(&r.last, "etag"));
+    CHECK(send_as(&r, "vic", "DELETE", "/api/v1/apps/shop/", NULL) == 403);
+    {
+        const char *headers[] = {match, NULL};
+
+        CHECK(rig_call(&r,
+                       (struct vr_http_call){
+                           .user = "ann", .password = RIG_PASSWORD, .headers = headers},
+                       "/api/v1/logs/?type=refused") == 200);
+        CHECK(strstr(r.last.body, "refused DELETE") != NULL);
+    }
+}
+
+TEST(user__who_is_no_admin__is_refused_before_their_password_is_hashed)
+{
+    RIG(r);
+
+    CHECK(furnish(&r));
+    CHECK(send_as(&r, "vic", "PATCH", "/api/v1/user/3/", "{\"password\": \"x\"}") == 403);
+    CHECK(rig_says(&r, "'password' of a user is changed by an admin"));
+    CHECK(send_as(&r, "ann", "PATCH", "/api/v1/user/3/", "{\"password\": \"x\"}") == 400);
+}
+
 TEST(user__may_change_their_name_and_address_but_not_their_rights)
 {
     RIG(r);
@@ -401,10 +447,12 @@ TEST(can__of_a_swarm__is_what_the_user_may)
     RIG(r);
 
     CHECK(furnish(&r));
-    CHECK(can(&r, "ann", "/api/v1/swarms/1/?fields=can", "change delete swarm rollback restore procs"));
+    CHECK(can(&r, "ann", "/api/v1/swarms/1/?fields=can",
+              "change delete swarm rollback restore procs"));
     CHECK(can(&r, "raj", "/api/v1/swarms/1/", "change delete swarm rollback restore procs"));
     CHECK(can(&r, "vic", "/api/v1/swarms/1/", ""));
-    CHECK(can(&r, "raj", "/api/v1/swarms/?fields=id,can", "change delete swarm rollback restore procs"));
+    CHECK(can(&r, "raj", "/api/v1/swarms/?fields=id,can",
+              "change delete swarm rollback restore procs"));
     CHECK(can(&r, "vic", "/api/v1/swarms/", ""));
     CHECK(can(&r, "raj", "/api/v1/swarms/set/1/", "change delete swarm rollback restore procs"));
     CHECK(can(&r, "raj", "/api/v1/swarms/?fields=id", "none"));

@@ -7,6 +7,11 @@
 
 #include <string.h>
 
+int vr_store_log_last(struct vr_tx *tx, int64_t *out, struct vr_err *err)
+{
+    return vr_db_get_i64(tx->db, out, err, "SELECT coalesce(max(id), 0) FROM log_entries");
+}
+
 int vr_store_log_add(struct vr_tx *tx, const struct vr_log_entry *entry, struct vr_wall now,
                      struct vr_err *err)
 {

@@ -28,4 +28,8 @@ VR_MUST_USE
 int vr_store_log_add(struct vr_tx *tx, const struct vr_log_entry *entry, struct vr_wall now,
                      struct vr_err *err);
 
+/** The id of the newest entry; 0 if there is none. */
+VR_MUST_USE
+int vr_store_log_last(struct vr_tx *tx, int64_t *out, struct vr_err *err);
+
 #endif

@@ -7,6 +7,7 @@
 #include "server/api/schema.h"
 #include "server/route.h"
 #include "store/event.h"
+#include "store/log.h"
 #include "store/resource.h"
 #include "store/version.h"
 
@@ -51,6 +52,9 @@ static int make_tag(struct vr_tx *tx, const struct vr_list_spec *spec, const str
     int64_t slot =
         is_told_by_events(spec->resource) ? 0 : spec->now.us / (LIST_STALE_SECS * VR_US_PER_S);
     int r = vr_store_event_last(tx, &last, err);
+
+    if (r == 0 && spec->resource == VR_RES_LOGS) /* what was refused is no event */
+        r = vr_store_log_last(tx, &slot, err);
 
     if (r == 0)
         *out = vr_strf(VR_VERSION "-%" PRId64 "-%" PRId64 "-%" PRId64 "-%" PRId64, last, slot,

@@ -9,6 +9,7 @@
 
 #include "server/api/account.h"
 #include "server/auth.h"
+#include "server/remote.h"
 #include "server/route.h"
 #include "store/session.h"
 
@@ -23,6 +24,7 @@ static int begin(struct vr_call *call, const char *username, const char *passwor
                  struct vr_session_keys *out, int64_t *out_wait_s, struct vr_err *err)
 {
     VR_OWNED(vr_tx_free) struct vr_tx *tx = NULL;
+    char remote[VR_REMOTE_BYTES];
     int r = vr_auth_log_in(call->server->auth, call->req, username, password, &call->who,
                            out_wait_s, err);
 
@@ -30,8 +32,9 @@ static int begin(struct vr_call *call, const char *username, const char *passwor
         vr_audit_login_failed(call->server, call->req, username, err->msg);
     if (r == 0)
         r = vr_store_begin(call->server->store, VR_DB_WRITE, &tx, err);
+    vr_remote_of(&call->server->config.trusted, call->req, remote);
     if (r == 0)
-        r = vr_session_start(tx, call->who.id, vr_http_req_remote(call->req), call->now, out, err);
+        r = vr_session_start(tx, call->who.id, remote, call->now, out, err);
     if (r == 0)
         r = vr_audit_session(call->server, call->req, tx, &call->who, "login", err);
     if (r == 0)

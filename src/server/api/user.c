@@ -134,10 +134,10 @@ static void user_preset(const struct vr_write *w, void *row)
     user->joined_us = w->call->now.us;
 }
 
-static int refuse_field(struct vr_write *w, const char *field, struct vr_err *err)
+static int refuse_field(const struct vr_call *call, const char *field, struct vr_err *err)
 {
     return vr_fail(err, VR_DENIED, "user '%s' is %s; '%s' of a user is changed by an admin",
-                   w->call->who.username, vr_role_phrase(w->call->who.role), field);
+                   call->who.username, vr_role_phrase(call->who.role), field);
 }
 
 /* Who is no admin may send back what they read, but change their own name and address only. */
@@ -159,16 +159,16 @@ static int refuse_others(struct vr_write *w, const struct vr_user_row *user, con
     if (r < 0)
         return r;
     if (!vr_streq(user->username, now.username))
-        return refuse_field(w, "username", err);
+        return refuse_field(w->call, "username", err);
     if (!vr_streq(user->password, now.password))
-        return refuse_field(w, "password", err);
+        return refuse_field(w->call, "password", err);
     if (!vr_streq(user->role, now.role))
-        return refuse_field(w, "role", err);
+        return refuse_field(w->call, "role", err);
     if (user->is_active != now.is_active)
-        return refuse_field(w, "is_active", err);
+        return refuse_field(w->call, "is_active", err);
     if (user->must_change_password != now.must_change_password)
-        return refuse_field(w, "must_change_password", err);
-    return differ ? refuse_field(w, "grants", err) : 0;
+        return refuse_field(w->call, "must_change_password", err);
+    return differ ? refuse_field(w->call, "grants", err) : 0;
 }
 
 /* An admin who locks themselves out would leave nobody to let them in again. */
@@ -244,7 +244,10 @@ static const struct vr_noun user_noun = {
 
 /* ------------------------------------------------------------------ handlers */
 
-/* Hashing takes long: it is done before the transaction, in the body itself. */
+/*
+ * Hashing takes long: it is done before the transaction, in the body itself, and not at all for
+ * whoever may not set it. Who is no admin changes their own by showing the old one (account.c).
+ */
 static int hash_password(struct vr_call *call, struct vr_err *err)
 {
     const json_t *value = json_object_get(call->body, "password");
@@ -253,6 +256,8 @@ static int hash_password(struct vr_call *call, struct vr_err *err)
 
     if (!value || json_is_null(value))
         return 0;
+    if (call->who.role < VR_ROLE_ADMIN)
+        return refuse_field(call, "password", err);
     call->field = "password";
     if (!json_is_string(value))
         return vr_fail(err, VR_INVALID, "field 'password' is not a text");
