@@ -206,7 +206,7 @@ static int run_show(struct vr_cli *cli, const void *opts, int argc, char **argv,
         return vr_out_value(&cli->out, row, err);
     vr_rollout_view(&text, row, &style);
     if (vr_rollout_is_over(row))
-        vr_rollout_outcome(&text, row, NULL, &style);
+        vr_rollout_outcome(&text, row, &style);
     return vr_out_flush(&text, err);
 }
 

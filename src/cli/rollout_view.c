@@ -391,29 +391,7 @@ static void add_failed_tests(struct vr_buf *out, const json_t *error)
     }
 }
 
-/* What a failed rollout left in place: what ran before it. */
-static void add_survivors(struct vr_buf *out, const json_t *swarm)
-{
-    const json_t *proc;
-    const char *tag = "";
-    size_t i, count = 0;
-
-    if (!swarm)
-        return;
-    json_array_foreach (json_object_get(swarm, "procs"), i, proc) {
-        if (!json_is_true(json_object_get(proc, "admitted")) &&
-            strcmp(text_of(proc, "actual"), "running") != 0)
-            continue;
-        tag = text_of(proc, "version");
-        count++;
-    }
-    if (count)
-        vr_buf_addf(out, "  still running: %s, %zu proc%s\n", tag, count, count == 1 ? "" : "s");
-    else
-        vr_buf_add(out, "  nothing of the swarm runs\n");
-}
-
-static void add_failure(struct vr_buf *out, const json_t *rollout, const json_t *swarm)
+static void add_failure(struct vr_buf *out, const json_t *rollout)
 {
     const json_t *error = json_object_get(rollout, "error");
     const char *host = text_of(error, "host");
@@ -422,19 +400,19 @@ static void add_failure(struct vr_buf *out, const json_t *rollout, const json_t 
     if (*text_of(error, "message"))
         vr_buf_addf(out, "  %s%s%s%s%s\n", host, *host ? ": " : "", proc, *proc ? ": " : "",
                     text_of(error, "message"));
-    add_survivors(out, swarm);
+    if (*text_of(error, "left"))
+        vr_buf_addf(out, "  %s\n", text_of(error, "left"));
     add_leftovers(out, rollout);
     add_failed_tests(out, error);
     if (*text_of(error, "log_tail")) {
         vr_buf_add(out, "  last lines of its log:\n");
         add_tail(out, text_of(error, "log_tail"));
     }
-    if (*text_of(error, "next"))
-        vr_buf_addf(out, "  next: %s\n", text_of(error, "next"));
+    if (*text_of(error, "command"))
+        vr_buf_addf(out, "  next: %s\n", text_of(error, "command"));
 }
 
-void vr_rollout_outcome(struct vr_buf *out, const json_t *rollout, const json_t *swarm,
-                        const struct vr_view_style *s)
+void vr_rollout_outcome(struct vr_buf *out, const json_t *rollout, const struct vr_view_style *s)
 {
     const char *result = text_of(rollout, "result");
     const char *step = text_of(json_object_get(rollout, "error"), "step");
@@ -448,7 +426,7 @@ void vr_rollout_outcome(struct vr_buf *out, const json_t *rollout, const json_t 
 
     add_line(out, s, 0, failed ? MARK_FAILED : MARK_DONE, text);
     if (failed)
-        add_failure(out, rollout, swarm);
+        add_failure(out, rollout);
     else
         add_leftovers(out, rollout);
 }

@@ -30,11 +30,10 @@ void vr_rollout_changes(struct vr_buf *out, const json_t *before, const json_t *
                         const char *prefix, struct vr_wall now);
 
 /**
- * Append how it ended: one line if it is done, else cause, what still runs, leftovers, what uptests
- * printed, log and next command.
- * @swarm  as the API shows it now; NULL: say nothing of what still runs
+ * Append how it ended: one line if it is done, else cause, what was left, leftovers, what uptests
+ * printed, log and next command, as the server says them.
  */
-void vr_rollout_outcome(struct vr_buf *out, const json_t *rollout, const json_t *swarm,
+void vr_rollout_outcome(struct vr_buf *out, const json_t *rollout,
                         const struct vr_view_style *style);
 
 /** Whether it has ended. */

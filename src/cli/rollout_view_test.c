@@ -93,9 +93,6 @@ TEST(rollout_changes__two_states__says_only_what_is_new)
 TEST(rollout_outcome__failed__names_cause_log_and_next_command)
 {
     vr_auto_json json_t *row = parse(active);
-    vr_auto_json json_t *swarm =
-        parse("{\"procs\":[{\"version\":\"v1\",\"actual\":\"running\",\"admitted\":true},"
-              "{\"version\":\"v2\",\"actual\":\"stopping\",\"admitted\":false}]}");
     vr_auto_buf struct vr_buf b = VR_BUF(4096);
     struct vr_view_style s = at_two();
 
@@ -103,17 +100,18 @@ TEST(rollout_outcome__failed__names_cause_log_and_next_command)
     json_object_set_new(row, "result", json_string("failed"));
     json_object_set_new(row, "ended", json_string("2026-01-31T12:00:04.200000Z"));
     json_object_set_new(row, "error",
-                        json_pack("{s:s,s:s,s:s,s:s,s:s,s:s}", "step", "test", "host", "h1", "proc",
-                                  "p", "message", "01_answers: exit code 1", "log_tail",
-                                  "one\ntwo\n", "next", "vr logs 1"));
+                        json_pack("{s:s,s:s,s:s,s:s,s:s,s:s,s:s}", "step", "test", "host", "h1",
+                                  "proc", "p", "message", "01_answers: exit code 1", "log_tail",
+                                  "one\ntwo\n", "left", "v1 keeps serving.", "command",
+                                  "vr logs 1"));
     json_object_set_new(json_object_get(row, "error"), "testresults",
                         json_pack("[{s:s,s:b,s:s},{s:s,s:b,s:s}]", "Name", "00", "Passed", 1,
                                   "Output", "fine", "Name", "01", "Passed", 0, "Output",
                                   "got 500\n"));
-    vr_rollout_outcome(&b, row, swarm, &s);
+    vr_rollout_outcome(&b, row, &s);
     CHECK_STR(vr_buf_text(&b), "x hello-prod-web v2 failed in step test after 4.2 s\n"
                                "  h1: p: 01_answers: exit code 1\n"
-                               "  still running: v1, 1 proc\n"
+                               "  v1 keeps serving.\n"
                                "  uptest 01 printed:\n"
                                "    | got 500\n"
                                "  last lines of its log:\n"

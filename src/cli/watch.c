@@ -191,22 +191,11 @@ static int on_tick(struct vr_follow *follow, void *user, struct vr_err *err)
     return all_over(w) || w->timed_out;
 }
 
-/* The outcome of one; a failure also says what still runs. */
-static void add_outcome(struct watch *w, struct vr_buf *text, const json_t *row)
-{
-    const char *uri = json_string_value(json_object_get(row, "swarm"));
-    struct vr_view_style s = style_of(w, false);
-    vr_auto_json json_t *swarm = NULL;
-
-    if (vr_rollout_exit(row) == VR_EXIT_FAILED && uri)
-        vr_ignore(vr_api_get(w->api, uri, &swarm, NULL), "then that is not said");
-    vr_rollout_outcome(text, row, swarm, &s);
-}
-
 /* The outcomes, after the live view is gone. Returns the worst exit code. */
 static int tell_outcomes(struct watch *w)
 {
     vr_auto_buf struct vr_buf text = VR_BUF(VIEW_BYTES);
+    struct vr_view_style style = style_of(w, false);
     int code = VR_EXIT_OK;
 
     for (size_t i = 0; i < w->count; i++) {
@@ -216,7 +205,7 @@ static int tell_outcomes(struct watch *w)
             continue;
         one = vr_rollout_exit(w->rows[i]);
         if (one || !w->cli->out.quiet)
-            add_outcome(w, &text, w->rows[i]);
+            vr_rollout_outcome(&text, w->rows[i], &style);
         if (one && code != VR_EXIT_FAILED)
             code = one;
     }

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* Rollouts from request to end over a real store, with agents that do as they are told. */
 #include "engine/world.h"
+#include "fmt/json.h"
+#include "store/resource.h"
 #include "store/retention.h"
 
 TEST(rollout__a_first_dispatch__is_built_placed_tested_routed_and_done)
@@ -397,11 +399,26 @@ TEST(rollout__a_restart__replaces_every_proc_by_one_of_the_same_release)
     CHECK(world_members(&w) == 2);
 }
 
+/* A key of the rollout's failure as the API shows it; given, "" if there is none. */
+static char *failure_of(struct world *w, const char *rollout, const char *key)
+{
+    vr_auto_free char *text = NULL;
+    vr_auto_json json_t *doc = NULL;
+    const char *said;
+
+    if (vr_store_object(w->tx, VR_RES_ROLLOUTS, rollout, NULL, w->now, &text, &w->err) < 0 ||
+        vr_json_parse(vr_str(text), VR_JSON_BYTES, &doc, &w->err) < 0)
+        return vr_strdup(w->err.msg);
+    said = json_string_value(json_object_get(json_object_get(doc, "error"), key));
+    return vr_strdup(said ? said : "");
+}
+
 TEST(rollout__failed_uptests__leave_the_old_release_serving)
 {
     WORLD(w);
     VR_ROW(rollout) first = {0};
     VR_ROW(rollout) bad = {0};
+    vr_auto_free char *left = NULL, *object = NULL, *next = NULL, *command = NULL;
 
     CHECK(world_init(&w));
     CHECK(world_roll(&w, VR_DISPATCH, 20, &first));
@@ -413,12 +430,22 @@ TEST(rollout__failed_uptests__leave_the_old_release_serving)
     CHECK(world_running(&w, first.release_id) == 2);
     CHECK(world_procs(&w) == 2);
     CHECK(world_members(&w) == 2);
+    left = failure_of(&w, bad.id, "left");
+    CHECK_STR(left, "v1 keeps serving with 2 of 2 procs. The 2 new procs were stopped;"
+                    " their logs are kept.");
+    object = failure_of(&w, bad.id, "object");
+    CHECK_STR(object, bad.error_proc);
+    next = failure_of(&w, bad.id, "next");
+    CHECK(strstr(next, "read the log of proc ") == next);
+    command = failure_of(&w, bad.id, "command");
+    CHECK(strstr(command, "vr logs ") == command);
 }
 
 TEST(rollout__a_start_that_fails_everywhere__is_tried_elsewhere_once_then_fails)
 {
     WORLD(w);
     VR_ROW(rollout) row = {0};
+    vr_auto_free char *left = NULL;
 
     CHECK(world_init(&w));
     w.faults.fatal_code = "port_taken";
@@ -427,6 +454,8 @@ TEST(rollout__a_start_that_fails_everywhere__is_tried_elsewhere_once_then_fails)
     CHECK_STR(row.error_step, "start");
     CHECK_STR(row.error_message, "it could not start");
     CHECK(world_procs(&w) == 0);
+    left = failure_of(&w, row.id, "left");
+    CHECK(strstr(left, "Nothing of the swarm serves. ") == left);
 }
 
 TEST(rollout__a_second_dispatch_in_the_queue__ends_the_first_in_it_as_superseded)

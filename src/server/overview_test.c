@@ -4,6 +4,7 @@
 #include "server/server_fixture.h"
 #include "store/event.h"
 #include "store/overview.h"
+#include "store/resource.h"
 #include "store/store_fixture.h"
 
 #include <inttypes.h>
@@ -167,6 +168,53 @@ TEST(overview__events_applied_to_an_old_one__give_a_fresh_one)
     CHECK(vr_store_squad_set_hosts(f.tx, squad_id, NULL, 0, NULL) == 0);
     CHECK(vr_store_squad_delete(f.tx, squad_id, NULL) == 0);
     CHECK(keeps_current(&f, old));
+}
+
+/* The word of a full object is that of the snapshot. */
+static bool same_word(struct fixture *f, const json_t *snap, const char *part,
+                      enum vr_resource resource, const char *key)
+{
+    vr_auto_json json_t *full = NULL;
+    vr_auto_free char *text = NULL;
+    const json_t *brief = json_array_get(json_object_get(snap, part), 0);
+    static const char *const keys[] = {"word", "since"};
+
+    if (vr_store_object(f->tx, resource, key, NULL, vr_wall_now(), &text, NULL) < 0 ||
+        vr_json_parse(vr_str(text), VR_JSON_BYTES, &full, NULL) < 0)
+        return false;
+    for (size_t i = 0; i < VR_COUNT(keys); i++) {
+        if (json_object_get(full, keys[i]) &&
+            json_equal(json_object_get(full, keys[i]), json_object_get(brief, keys[i])))
+            continue;
+        fprintf(stderr, "# %s of %s differs: %s\n", keys[i], part, text);
+        return false;
+    }
+    return true;
+}
+
+TEST(overview__words__are_those_of_the_full_objects)
+{
+    FIXTURE(f);
+    vr_auto_json json_t *snap = NULL;
+    vr_auto_free char *rollout = NULL, *proc_key = NULL, *build_key = NULL;
+    struct vr_build_row build = {.tag = (char *)"v2",
+                                 .commit_id = (char *)"",
+                                 .inputs_json = (char *)"{}",
+                                 .created_us = NOW.us};
+    int64_t proc;
+
+    CHECK(fixture_init(&f) && add_rollout(&f, "active", &rollout) == 0);
+    CHECK(add_proc(&f, 0, 5000, &proc) == 0 && say(&f, proc, "running", 1));
+    build.app_id = f.app;
+    CHECK(vr_store_build_insert(f.tx, &build, &build.id, NULL) == 0);
+    CHECK(vr_store_build_start(f.tx, build.id, vr_wall_now(), NULL) == 0);
+    CHECK(fixture_commit(&f, VR_DB_READ) == 0);
+    snap = snapshot(&f, NULL);
+    proc_key = vr_strf("%" PRId64, proc);
+    build_key = vr_strf("%" PRId64, build.id);
+    CHECK(same_word(&f, snap, "procs", VR_RES_PROCS, proc_key));
+    CHECK(same_word(&f, snap, "rollouts", VR_RES_ROLLOUTS, rollout));
+    CHECK(same_word(&f, snap, "builds", VR_RES_BUILDS, build_key));
 }
 
 TEST(overview__report_that_changes_nothing_shown__makes_no_event)

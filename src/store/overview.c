@@ -11,7 +11,6 @@
 #include "store/overview.h"
 
 #include "core/buf.h"
-#include "fmt/json.h"
 #include "model/words.h"
 #include "store/proc_row.h"
 #include "store/shape.h"
@@ -20,45 +19,10 @@
 
 /* ------------------------------------------------------------------ writers */
 
-/* Columns: actual, reported, tested, passed, restarts, exit_json, state of the host. */
-static void write_proc_words(struct vr_buf *out, struct vr_db_rows *rows, int column,
-                             struct vr_wall now)
-{
-    vr_auto_json json_t *exit = NULL;
-    struct vr_words_proc p = {.actual = vr_db_text(rows, column),
-                              .reported = vr_db_text(rows, column + 1),
-                              .tested = vr_db_text(rows, column + 2),
-                              .passed = vr_db_bool(rows, column + 3),
-                              .restarts = vr_db_i64(rows, column + 4),
-                              .is_stale = !vr_streq(vr_db_text(rows, column + 6), "live")};
-    char text[VR_WORDS_BYTES];
-
-    if (vr_streq(p.actual, "exited") &&
-        vr_json_parse(vr_db_str(rows, column + 5), VR_JSON_BYTES, &exit, NULL) == 0) {
-        p.exit_code = json_integer_value(json_object_get(exit, "code"));
-        p.exit_signal = json_integer_value(json_object_get(exit, "signal"));
-        p.oom = json_is_true(json_object_get(exit, "oom"));
-    }
-    vr_words_of_proc(&p, text);
-    vr_shape_quote(out, vr_str(text));
-}
-
 static void write_statename(struct vr_buf *out, struct vr_db_rows *rows, int column,
                             struct vr_wall now)
 {
     vr_shape_quote(out, vr_str(vr_proc_state_of(vr_db_text(rows, column))->name));
-}
-
-/* Columns: state, result, phase, step, leftovers_json. */
-static void write_rollout_words(struct vr_buf *out, struct vr_db_rows *rows, int column,
-                                struct vr_wall now)
-{
-    char text[VR_WORDS_BYTES];
-
-    vr_words_of_rollout(vr_db_text(rows, column), vr_db_text(rows, column + 1),
-                        vr_db_text(rows, column + 2), vr_db_text(rows, column + 3),
-                        vr_db_str(rows, column + 4).n > 2, text);
-    vr_shape_quote(out, vr_str(text));
 }
 
 static void write_step_number(struct vr_buf *out, struct vr_db_rows *rows, int column,
@@ -71,12 +35,6 @@ static void write_step_count(struct vr_buf *out, struct vr_db_rows *rows, int co
                              struct vr_wall now)
 {
     vr_shape_int(out, VR_WORDS_STEPS);
-}
-
-static void write_build_words(struct vr_buf *out, struct vr_db_rows *rows, int column,
-                              struct vr_wall now)
-{
-    vr_shape_quote(out, vr_str(vr_words_of_build(vr_db_text(rows, column))));
 }
 
 /* ------------------------------------------------------------------ parts */
@@ -141,8 +99,7 @@ static const struct vr_shape_field proc_fields[] = {
     {"host", "h.name", vr_write_text},
     {"port", "p.port", vr_write_int},
     {"state", "p.actual", write_statename},
-    {"word", "p.actual, p.reported, p.tested, p.passed, p.restarts, p.exit_json, h.state",
-     write_proc_words, .columns = 7},
+    {"word", VR_SHAPE_PROC_WORD},
     {"since", "p.since_us", vr_write_utc},
     {"desired", "p.desired", vr_write_text},
     {"tested", "p.tested", vr_write_text},
@@ -168,12 +125,11 @@ static const struct vr_shape_field rollout_fields[] = {
     {"tag", "k.tag", vr_write_text},
     {"state", "k.state", vr_write_text},
     {"result", "k.result", vr_write_text},
-    {"word", "k.state, k.result, k.phase, k.step, k.leftovers_json", write_rollout_words,
-     .columns = 5},
+    {"word", VR_SHAPE_ROLLOUT_WORD},
     {"step", "k.step", vr_write_text},
     {"n", "k.step", write_step_number},
     {"of", "0", write_step_count},
-    {"since", "k.step_us", vr_write_utc},
+    {"since", VR_SHAPE_ROLLOUT_SINCE, vr_write_utc},
     {"created", "k.created_us", vr_write_utc},
     {"started", "k.started_us", vr_write_utc},
     {"ended", "k.ended_us", vr_write_utc},
@@ -186,7 +142,8 @@ static const struct vr_shape_field build_fields[] = {
     {"app", "a.name", vr_write_text},
     {"tag", "b.tag", vr_write_text},
     {"status", "b.status", vr_write_text},
-    {"word", "b.status", write_build_words},
+    {"word", VR_SHAPE_BUILD_WORD},
+    {"since", VR_SHAPE_BUILD_SINCE, vr_write_utc},
     {"started", "b.start_us", vr_write_utc},
     {"ended", "b.end_us", vr_write_utc},
     {"usual_ms", VR_SHAPE_USUAL_BUILD("b"), vr_write_int},

@@ -303,6 +303,72 @@ int vr_store_rollout_refuse_cancel(struct vr_tx *tx, const char *id, struct vr_e
                   "UPDATE rollouts SET cancel_requested = 0 WHERE id = $1 RETURNING swarm_id");
 }
 
+/* What there is of a swarm when one of its rollouts has failed. */
+struct left {
+    const char *tag, *pool; /* of what runs by the last one that was done; NULL: none */
+    int64_t size, serving;
+    int64_t placed, admitted, stopped; /* of those that the failed one placed */
+};
+
+static char *say_left(const struct left *l)
+{
+    const char *verb = l->pool ? "serving" : "running";
+    vr_auto_free char *old =
+        !l->tag || !l->serving
+            ? vr_strdup(l->admitted ? "" : "Nothing of the swarm serves. ")
+            : vr_strf("%s keeps %s with %" PRId64 " of %" PRId64 " procs. ", l->tag, verb,
+                      l->serving, l->size > l->serving ? l->size : l->serving);
+
+    if (!l->placed)
+        return vr_strf("%sNo new proc was placed.", old);
+    if (l->admitted)
+        return vr_strf("%s%" PRId64 " of %" PRId64 " new procs are in service.", old, l->admitted,
+                       l->placed);
+    if (l->stopped < l->placed)
+        return vr_strf("%s%" PRId64 " of %" PRId64 " new procs were stopped; their logs are kept.",
+                       old, l->stopped, l->placed);
+    if (l->placed == 1)
+        return vr_strf("%sThe new proc was stopped; its log is kept.", old);
+    return vr_strf("%sThe %" PRId64 " new procs were stopped; their logs are kept.", old,
+                   l->placed);
+}
+
+/* It is said when it ends: later the swarm goes on, and the past is not the present. */
+static int set_left(struct vr_tx *tx, const char *id, struct vr_err *err)
+{
+    VR_OWNED(vr_db_rows_free) struct vr_db_rows *rows = NULL;
+    vr_auto_free char *text = NULL;
+    struct left l;
+    int r = vr_db_query(
+        tx->db, &rows, err,
+        "SELECT c.tag, l.name, coalesce(c.size, 0),"
+        " (SELECT count(*) FROM procs p WHERE p.swarm_id = s.id AND p.admitted = 1"
+        " AND (p.rollout_id <> k.id OR p.rollout_id IS NULL)),"
+        " (SELECT count(*) FROM procs p WHERE p.rollout_id = k.id),"
+        " (SELECT count(*) FROM procs p WHERE p.rollout_id = k.id AND p.admitted = 1),"
+        " (SELECT count(*) FROM procs p WHERE p.rollout_id = k.id AND p.actual = 'stopped')"
+        " FROM rollouts k JOIN swarms s ON s.id = k.swarm_id"
+        " LEFT JOIN rollouts c ON c.id = s.current_rollout LEFT JOIN pools l ON l.id = c.pool_id"
+        " WHERE k.id = $1",
+        VR_T(id));
+
+    if (r == 0)
+        r = vr_db_next(rows, err);
+    if (r <= 0)
+        return r;
+    l = (struct left){.tag = vr_db_is_null(rows, 0) ? NULL : vr_db_text(rows, 0),
+                      .pool = vr_db_is_null(rows, 1) ? NULL : vr_db_text(rows, 1),
+                      .size = vr_db_i64(rows, 2),
+                      .serving = vr_db_i64(rows, 3),
+                      .placed = vr_db_i64(rows, 4),
+                      .admitted = vr_db_i64(rows, 5),
+                      .stopped = vr_db_i64(rows, 6)};
+    text = say_left(&l);
+    rows = vr_db_rows_free(rows);
+    return vr_db_exec(tx->db, NULL, err, "UPDATE rollouts SET error_left = $2 WHERE id = $1",
+                      VR_T(id), VR_T(text));
+}
+
 int vr_store_rollout_end(struct vr_tx *tx, const char *id, const char *result, struct vr_wall now,
                          struct vr_err *err)
 {
@@ -313,6 +379,8 @@ int vr_store_rollout_end(struct vr_tx *tx, const char *id, const char *result, s
                    "UPDATE rollouts SET state = 'ended', result = $2, ended_us = $3"
                    " WHERE id = $1 AND state <> 'ended' RETURNING swarm_id",
                    VR_T(result), VR_I(now.us));
+    if (r == 0 && vr_streq(result, "failed"))
+        r = set_left(tx, id, err);
     if (r == 0 && vr_streq(result, "done"))
         r = vr_db_exec(tx->db, NULL, err,
                        "UPDATE swarms SET current_rollout = $1"

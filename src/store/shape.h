@@ -104,6 +104,41 @@ vr_shape_write_fn vr_write_naive; /* microseconds as naive UTC; 0 is null */
 vr_shape_write_fn vr_write_utc;   /* with Z; 0 is null */
 
 /*
+ * `word` and `since` of an object: how its state is said to people, and since when. Aliases are
+ * those of its resource: procs p and hosts h, rollouts k, builds b.
+ */
+vr_shape_write_fn vr_write_proc_words, vr_write_rollout_words, vr_write_build_words;
+#define VR_SHAPE_PROC_WORD                                                                         \
+    "p.actual, p.reported, p.tested, p.passed, p.restarts, p.exit_json, h.state",                  \
+        vr_write_proc_words, .columns = 7
+#define VR_SHAPE_ROLLOUT_WORD                                                                      \
+    "k.state, k.result, k.phase, k.step, k.leftovers_json", vr_write_rollout_words, .columns = 5
+#define VR_SHAPE_ROLLOUT_SINCE                                                                     \
+    "coalesce(k.ended_us, CASE WHEN k.step_us > 0 THEN k.step_us END, k.started_us, k.created_us)"
+#define VR_SHAPE_BUILD_WORD  "b.status", vr_write_build_words
+#define VR_SHAPE_BUILD_SINCE "coalesce(b.end_us, b.start_us, b.created_us)"
+
+/** Why a rollout failed, as an object, or null; aliases as in the list of rollouts. */
+vr_shape_write_fn vr_write_failure;
+#define VR_SHAPE_FAILED_PROC(what)                                                                 \
+    "(SELECT " what " FROM procs p WHERE p.rollout_id = k.id AND p.name = k.error_proc"            \
+    " ORDER BY p.id DESC LIMIT 1)"
+#define VR_SHAPE_FAILURE                                                                           \
+    "k.error_step, k.error_host, k.error_proc, k.error_message, k.error_left,"                     \
+    " CASE WHEN k.error_proc <> '' THEN " VR_SHAPE_FAILED_PROC(                                    \
+        "p.log_tail") " WHEN k.error_step = 'build' THEN (SELECT substr(g.text, CASE WHEN "        \
+                      "length(g.text) > 4000"                                                      \
+                      " THEN length(g.text) - 3999 ELSE 1 END) FROM build_logs g WHERE "           \
+                      "g.build_id = k.build_id"                                                    \
+                      " ORDER BY g.at DESC LIMIT 1) END,"                                          \
+                      " CASE WHEN k.error_step = 'test' THEN " VR_SHAPE_FAILED_PROC(               \
+                          "p.test_json") " END,"                                                   \
+                                         " CASE WHEN k.error_proc <> '' "                          \
+                                         "THEN " VR_SHAPE_FAILED_PROC(                             \
+                                             "p.id") " END,"                                       \
+                                                     " k.build_id, a.name, q.name, l.name, k.id"
+
+/*
  * The usual duration in milliseconds: the median of the last five that were done, of the same
  * swarm and kind, or of the same app; null if there is none. For details, and lists that are short.
  */

@@ -124,6 +124,7 @@ static const struct vr_shape_field proc_fields[] = {
     {"release", "'/api/v1/releases/' || p.release_id || '/'", vr_write_text},
     {"desired", "p.desired", vr_write_text},
     {"actual", "p.actual", vr_write_text},
+    {"word", VR_SHAPE_PROC_WORD},
     {"since", "p.since_us", vr_write_utc},
     {"tested", "p.tested", vr_write_text},
     {"tested_at", "p.tested_us", vr_write_utc},
@@ -280,7 +281,8 @@ static const struct vr_shape steps = {
 static const struct vr_shape_field placed_fields[] = {
     {"proc_id", "p.id", vr_write_int},       {"name", "p.name", vr_write_text},
     {"host", "h.name", vr_write_text},       {"port", "p.port", vr_write_int},
-    {"actual", "p.actual", vr_write_text},   {"desired", "p.desired", vr_write_text},
+    {"actual", "p.actual", vr_write_text},   {"word", VR_SHAPE_PROC_WORD},
+    {"since", "p.since_us", vr_write_utc},   {"desired", "p.desired", vr_write_text},
     {"tested", "p.tested", vr_write_text},   {"admitted", "p.admitted", vr_write_bool},
     {"message", "p.message", vr_write_text},
 };
@@ -293,54 +295,6 @@ static const struct vr_shape placed = {
     .field_count = VR_COUNT(placed_fields),
 };
 
-/* The last lines of what failed: of the proc, else of the build. */
-#define LAST_OF(text)                                                                              \
-    "substr(" text ", CASE WHEN length(" text ") > 4000 THEN length(" text ") - 3999 ELSE 1 END)"
-#define ERROR_LOG                                                                                  \
-    "CASE WHEN k.error_proc <> '' THEN (SELECT p.log_tail FROM procs p WHERE p.rollout_id = k.id"  \
-    " AND p.name = k.error_proc ORDER BY p.id DESC LIMIT 1)"                                       \
-    " WHEN k.error_step = 'build' THEN (SELECT " LAST_OF(                                          \
-        "g.text") " FROM build_logs g WHERE g.build_id = k.build_id ORDER BY g.at DESC LIMIT 1) "  \
-                  "END"
-
-/* What the uptests of the proc that failed said. */
-#define ERROR_TESTS                                                                                \
-    "CASE WHEN k.error_step = 'test' THEN (SELECT p.test_json FROM procs p WHERE p.rollout_id ="   \
-    " k.id AND p.name = k.error_proc ORDER BY p.id DESC LIMIT 1) END"
-
-/* What to type next, to see more of it. */
-#define ERROR_NEXT                                                                                 \
-    "CASE WHEN k.error_proc <> '' AND k.error_step IN ('start', 'test')"                           \
-    " THEN 'vr logs ' || (SELECT max(p.id) FROM procs p WHERE p.rollout_id = k.id"                 \
-    " AND p.name = k.error_proc)"                                                                  \
-    " WHEN k.error_step IN ('build', 'release') AND k.build_id IS NOT NULL"                        \
-    " THEN 'vr build log ' || k.build_id"                                                          \
-    " WHEN k.error_step = 'resolve' THEN 'vr app show ' || a.name"                                 \
-    " WHEN k.error_step = 'place' THEN 'vr host list'"                                             \
-    " WHEN k.error_step = 'route' THEN 'vr pool list'"                                             \
-    " ELSE 'vr rollout show ' || k.id END"
-
-/* Columns: step, host, proc, message, log_tail, next, testresults. */
-static void write_error(struct vr_buf *out, struct vr_db_rows *rows, int column, struct vr_wall now)
-{
-    static const char *const names[] = {
-        "{\"step\":", ",\"host\":", ",\"proc\":", ",\"message\":", ",\"log_tail\":", ",\"next\":"};
-
-    struct vr_str tests = vr_db_str(rows, column + (int)VR_COUNT(names));
-
-    if (!vr_db_str(rows, column + 3).n) {
-        vr_buf_add(out, "null");
-        return;
-    }
-    for (int i = 0; i < (int)VR_COUNT(names); i++) {
-        vr_buf_add(out, names[i]);
-        vr_shape_quote(out, vr_db_str(rows, column + i));
-    }
-    vr_buf_add(out, ",\"testresults\":");
-    vr_buf_add_n(out, tests.n ? tests.p : "[]", tests.n ? tests.n : 2);
-    vr_buf_addc(out, '}');
-}
-
 static const struct vr_shape_field rollout_fields[] = {
     {"id", "k.id", vr_write_text},
     {"swarm", "'/api/v1/swarms/' || k.swarm_id || '/'", vr_write_text},
@@ -352,6 +306,9 @@ static const struct vr_shape_field rollout_fields[] = {
     {"phase", "k.phase", vr_write_text},
     {"step", "k.step", vr_write_text},
     {"step_since", "k.step_us", vr_write_utc},
+    {"word", VR_SHAPE_ROLLOUT_WORD},
+    {"since", VR_SHAPE_ROLLOUT_SINCE, vr_write_utc},
+    {"usual_ms", VR_SHAPE_USUAL_ROLLOUT("k"), vr_write_int},
     {"deadline", "k.deadline_us", vr_write_utc},
     {"cancel_requested", "k.cancel_requested", vr_write_bool},
     {"past_return", "k.past_return", vr_write_bool},
@@ -369,10 +326,7 @@ static const struct vr_shape_field rollout_fields[] = {
     {"policy", "k.policy_json", vr_write_json},
     {"steps", .children = &steps, .link = "o.seq"},
     {"procs", .children = &placed, .link = "o.seq"},
-    {"error",
-     "k.error_step, k.error_host, k.error_proc, k.error_message, " ERROR_LOG ", " ERROR_NEXT
-     ", " ERROR_TESTS,
-     write_error, .columns = 7},
+    {"error", VR_SHAPE_FAILURE, vr_write_failure, .columns = 13},
     {"leftovers", "k.leftovers_json", vr_write_json},
     {"warnings", "k.warnings_json", vr_write_json},
     {"created", "k.created_us", vr_write_utc},

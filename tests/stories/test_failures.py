@@ -37,7 +37,7 @@ class Served:
             assert run.returncode == 1, (run.returncode, run.stdout, run.stderr)
             row = api.failed(run.stdout.strip(), step, *words)
         assert row["error"]["message"][:40] in run.stderr, run.stderr
-        assert row["error"]["next"].startswith("vr "), row["error"]
+        assert row["error"]["command"].startswith("vr "), row["error"]
         assert load.counts.failed == 0 and set(load.counts.seen) == {"v1"}, (load.counts.errors, load.counts.seen)
         assert self.facts() == self.before, "the procs of before run on"
         assert api.release_of(self.swarm) == self.first["release"]

@@ -165,6 +165,21 @@ static void add_warnings(struct plan *plan, const struct vr_swarm_row *before)
         warn(plan, vr_strf("it moves to squad %s", plan->snap.swarm.squad_name));
 }
 
+/* What such a rollout of this swarm usually takes; null if none was done. */
+static int add_usual(struct vr_tx *tx, const struct plan *plan, json_t *doc, struct vr_err *err)
+{
+    vr_auto_json json_t *rollout = NULL;
+    vr_auto_free char *text = NULL;
+    int r =
+        vr_store_object(tx, VR_RES_ROLLOUTS, plan->next->id, "usual_ms", vr_wall_now(), &text, err);
+
+    if (r == 0)
+        r = vr_json_parse(vr_str(text), VR_JSON_BYTES, &rollout, err);
+    if (r == 0)
+        vr_json_set(doc, "usual_ms", json_incref(json_object_get(rollout, "usual_ms")));
+    return r;
+}
+
 static int write_document(struct vr_tx *tx, struct plan *plan, const struct vr_swarm_row *before,
                           json_t **out, struct vr_err *err)
 {
@@ -196,6 +211,11 @@ static int write_document(struct vr_tx *tx, struct plan *plan, const struct vr_s
                 vr_plan_diff(json_object_get(plan->from, "env"), json_object_get(plan->to, "env")));
     vr_json_set(doc, "hosts", place(plan));
     vr_json_set(doc, "warnings", json_incref(plan->warnings));
+    r = add_usual(tx, plan, doc, err);
+    if (r < 0) {
+        json_decref(doc);
+        return r;
+    }
     *out = doc;
     return 0;
 }

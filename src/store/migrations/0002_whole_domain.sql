@@ -45,6 +45,7 @@ CREATE TABLE schemes (
 -- --- rollouts that belong together ---
 
 ALTER TABLE rollouts ADD COLUMN group_id TEXT;  -- common to those of one action on many swarms
+ALTER TABLE rollouts ADD COLUMN error_left TEXT NOT NULL DEFAULT '';  -- what a failure left as it was, when it ended
 ALTER TABLE rollouts ADD COLUMN retry_of TEXT;  -- the one whose inputs it took over
 CREATE INDEX rollouts_by_group ON rollouts (group_id) WHERE group_id IS NOT NULL;
 CREATE INDEX rollouts_by_retry ON rollouts (retry_of) WHERE retry_of IS NOT NULL;
