@@ -24,7 +24,8 @@ static const struct {
                        "start_time:d!? end_time:d!? hash:s! env_yaml:s! buildpack_url:s! "
                        "buildpack_version:s! resource_uri:s! os_image:s!? app_name:s! commit:s! "
                        "file_sha256:s!? file_bytes:i!? procfile:o! error:s! log_bytes:i! phase:s! "
-                       "host:s!? created_utc:d! start_time_utc:d!? end_time_utc:d!?",
+                       "host:s!? word:s! since:d! usual_ms:i!? created_utc:d! start_time_utc:d!? "
+                       "end_time_utc:d!?",
                        "get post", "get delete"},
     [VR_RES_RELEASES] = {"id:i! build:u! compiled_name:s! config_yaml:s! env_yaml:s! volumes:l!? "
                          "hash:s! run_as:s! mem_limit:s!? memsw_limit:s!? resource_uri:s! "
@@ -47,23 +48,26 @@ static const struct {
          "procs:l! procs_uri:s! policy:o paused:b current_rollout:s!? "
          "running_version:s!? outdated:b! open_rollouts:l! row_version:i! changed:o!?",
          "get post patch", "get put patch delete"},
-    [VR_RES_PROCS] = {"app_name:s! config_name:s! description:s! exitstatus:i! group:s! hash:s! "
-                      "host:s! id:s! jsname:s! logfile:s! name:s! now:d! pid:i! port:i! "
-                      "proc_name:s! spawnerr:s! start_time:d!? state:i! statename:s! "
-                      "stderr_logfile:s! stdout_logfile:s! stop_time:d!? version:s! proc_id:i! "
-                      "swarm:u!? rollout:s!? release:u! desired:s! actual:s! since:d! tested:s! "
-                      "tested_at:d!? testresults:l! admitted:b! unhealthy_since:d!? epoch:i! "
-                      "restarts:i! message:s! code:s! log_tail:s! exit:o! usage:o! stale:b! "
-                      "host_ok:b! host_state:s!",
-                      "get", "get post delete"},
-    [VR_RES_ROLLOUTS] = {"id:s! swarm:u! swarm_name:s! kind:s! user:s!? state:s! result:s!? "
-                         "phase:s! step:s! step_since:d!? deadline:d!? cancel_requested:b! "
-                         "past_return:b! tag:s! commit:s! build:u!? release:u!? hash:s!? "
-                         "app_name:s! config_name:s! proc_name:s! size:i! squad:u! pool:s!? "
-                         "policy:o! steps:l! procs:l! error:o!? leftovers:l! warnings:l! "
-                         "created:d! started:d!? ended:d!? resource_uri:s! group:s!? "
-                         "retry_of:s!? retried_by:s!?",
-                         "get", "get"},
+    [VR_RES_PROCS] =
+        {"app_name:s! config_name:s! description:s! exitstatus:i! group:s! hash:s! "
+         "host:s! id:s! jsname:s! logfile:s! name:s! now:d! pid:i! port:i! "
+         "proc_name:s! spawnerr:s! start_time:d!? state:i! statename:s! "
+         "stderr_logfile:s! stdout_logfile:s! stop_time:d!? version:s! proc_id:i! "
+         "swarm:u!? rollout:s!? release:u! desired:s! actual:s! word:s! since:d! tested:s! "
+         "tested_at:d!? testresults:l! admitted:b! unhealthy_since:d!? epoch:i! "
+         "restarts:i! message:s! code:s! log_tail:s! exit:o! usage:o! stale:b! "
+         "host_ok:b! host_state:s!",
+         "get", "get post delete"},
+    [VR_RES_ROLLOUTS] =
+        {"id:s! swarm:u! swarm_name:s! kind:s! user:s!? state:s! result:s!? "
+         "phase:s! step:s! step_since:d!? word:s! since:d! usual_ms:i!? deadline:d!? "
+         "cancel_requested:b! "
+         "past_return:b! tag:s! commit:s! build:u!? release:u!? hash:s!? "
+         "app_name:s! config_name:s! proc_name:s! size:i! squad:u! pool:s!? "
+         "policy:o! steps:l! procs:l! error:o!? leftovers:l! warnings:l! "
+         "created:d! started:d!? ended:d!? resource_uri:s! group:s!? "
+         "retry_of:s!? retried_by:s!?",
+         "get", "get"},
     [VR_RES_COMMANDS] = {"id:i! kind:s! proc_id:i! proc:s! host:s! user:s!? state:s! force:b! "
                          "step:s! result:s! created:d! ended:d!? resource_uri:s!",
                          "get", "get"},
