@@ -437,6 +437,10 @@ def test_operation_answers_as_documented(world, operation, status):
     make = SPECIAL.get((operation.id, status)) or (succeed if status < 303 else GENERAL[status])
     target = make(world, operation)
     answer = ask(world, operation, target)
+    for _ in range(4 if status == 304 else 0):
+        if answer.status == 200:  # lists of what hosts report are another every two seconds
+            target = make(world, operation)
+            answer = ask(world, operation, target)
     assert answer.status == status, f"{operation.method} {operation.url(**target.values)}{target.query} {target.body}: {answer}"
     operation.check_answer(answer)
     if status == 201:

@@ -77,17 +77,22 @@ class Client:
             self.close()
         return answer
 
-    def start(self, method, path, headers=None):
-        """Status, headers and the first piece of an answer without an end."""
+    def start(self, method, path, headers=None, until=b""):
+        """Status, headers and the beginning of an answer without an end: a piece, or as far as the event that has `until`."""
         c = http.client.HTTPConnection(self.host, self.port, timeout=SECS)
         try:
             c.request(method, path, headers={"Authorization": self.authorization or "", **(headers or {})})
             got = c.getresponse()
+            text = b""
             try:
-                piece = got.read1(65536)
+                while True:
+                    piece = got.read1(65536)
+                    text += piece
+                    if not piece or not until or (until in text and text.endswith(b"\n\n")):
+                        break
             except socket.timeout:
-                piece = b""
-            return Answer(got.status, got.headers, piece)
+                pass
+            return Answer(got.status, got.headers, text)
         finally:
             c.close()
 
