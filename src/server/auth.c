@@ -4,9 +4,11 @@
  *
  * A password costs 80 ms and 64 MiB to check, on purpose. A pair that was found right is therefore
  * remembered for some minutes under a keyed hash of itself, which is of no use to anyone but this
- * process; all is forgotten whenever a user changes. A user whom nobody knows costs the same check,
- * of a password that is no one's: else the time of an answer would tell who has an account. Tokens
- * and cookies are random, so a plain SHA-256 of them is enough to look them up by.
+ * process; those of a user are forgotten whenever the user changes, those of others are not: else
+ * anybody with an account could make everybody pay for a check again and again. A user whom nobody
+ * knows costs the same check, of a password that is no one's: else the time of an answer would tell
+ * who has an account. Tokens and cookies are random, so a plain SHA-256 of them is enough to look
+ * them up by.
  *
  * After some wrong passwords, none is looked at for a while, right or wrong, remembered or not:
  * else guesses could be told apart during the wait. Tokens and sessions go on meanwhile.
@@ -33,6 +35,7 @@
 #include <strings.h>
 
 #define CREDENTIALS_BYTES 1024
+#define FORGOTTEN_MAX     1024 /* changes of users that a check under way may see go by */
 
 struct cached {
     char hash[VR_HASH_SECRET_HEX];
@@ -48,7 +51,8 @@ struct vr_auth {
     pthread_mutex_t lock;
     struct cached *cache; /* VR_AUTH_CACHE_MAX, under lock */
     size_t next, used;    /* under lock */
-    uint64_t forgotten;   /* times that all was forgotten; under lock */
+    int64_t *forgotten;   /* FORGOTTEN_MAX newest users that were forgotten, a ring; under lock */
+    uint64_t forgotten_count; /* since the start; under lock */
     atomic_int verifying;
     struct vr_throttle *throttle;
 };
@@ -70,6 +74,7 @@ struct vr_auth *vr_auth_new(struct vr_store *store, const struct vr_cidr_list *t
     auth->store = store;
     auth->trusted = trusted;
     auth->cache = vr_alloc_array(VR_AUTH_CACHE_MAX, sizeof(*auth->cache));
+    auth->forgotten = vr_alloc_array(FORGOTTEN_MAX, sizeof(*auth->forgotten));
     vr_random(auth->key, sizeof(auth->key));
     make_nobodys_password(auth->nobodys_password, sizeof(auth->nobodys_password));
     auth->throttle = vr_throttle_new();
@@ -85,31 +90,45 @@ struct vr_auth *vr_auth_free(struct vr_auth *auth)
     sodium_memzero(auth->key, sizeof(auth->key));
     vr_throttle_free(auth->throttle);
     free(auth->cache);
+    free(auth->forgotten);
     free(auth);
     return NULL;
 }
 
-void vr_auth_forget(struct vr_auth *auth)
+/* ------------------------------------------------------------------ the cache */
+
+void vr_auth_forget(struct vr_auth *auth, int64_t user_id)
 {
     pthread_mutex_lock(&auth->lock);
-    memset(auth->cache, 0, auth->used * sizeof(*auth->cache));
-    auth->used = 0;
-    auth->next = 0;
-    auth->forgotten++;
+    for (size_t i = 0; i < auth->used; i++) {
+        if (auth->cache[i].who.id == user_id)
+            memset(&auth->cache[i], 0, sizeof(auth->cache[i]));
+    }
+    auth->forgotten[auth->forgotten_count++ % FORGOTTEN_MAX] = user_id;
     pthread_mutex_unlock(&auth->lock);
 }
 
-/* ------------------------------------------------------------------ the cache */
+/* Under lock. When too many were forgotten to tell, this one was. */
+static bool was_forgotten_since(const struct vr_auth *auth, int64_t user_id, uint64_t since)
+{
+    if (auth->forgotten_count - since > FORGOTTEN_MAX)
+        return true;
+    for (uint64_t i = since; i < auth->forgotten_count; i++) {
+        if (auth->forgotten[i % FORGOTTEN_MAX] == user_id)
+            return true;
+    }
+    return false;
+}
 
-/* @out_forgotten  to be given to remember(), should it come to that */
+/* @out_since  to be given to remember(), should it come to that */
 static bool remembered(struct vr_auth *auth, const char *hash, struct vr_who *out,
-                       uint64_t *out_forgotten)
+                       uint64_t *out_since)
 {
     struct vr_mono now = vr_mono_now();
     bool found = false;
 
     pthread_mutex_lock(&auth->lock);
-    *out_forgotten = auth->forgotten;
+    *out_since = auth->forgotten_count;
     for (size_t i = 0; i < auth->used && !found; i++) {
         struct cached *c = &auth->cache[i];
 
@@ -122,12 +141,12 @@ static bool remembered(struct vr_auth *auth, const char *hash, struct vr_who *ou
     return found;
 }
 
-/* Nothing is kept of a check that began before users changed: it may be of what was then. */
+/* Nothing is kept of a check that began before the user changed: it may be of what was then. */
 static void remember(struct vr_auth *auth, const char *hash, const struct vr_who *who,
-                     uint64_t forgotten)
+                     uint64_t since)
 {
     pthread_mutex_lock(&auth->lock);
-    if (auth->forgotten != forgotten) {
+    if (was_forgotten_since(auth, who->id, since)) {
         pthread_mutex_unlock(&auth->lock);
         return;
     }
@@ -391,19 +410,19 @@ static int user_of_pair(struct vr_auth *auth, const struct attempt *attempt, con
                         struct vr_who *out, struct vr_err *err)
 {
     char hash[VR_HASH_SECRET_HEX];
-    uint64_t forgotten;
+    uint64_t since;
     int r = insist_on_wait(auth, attempt, err);
 
     if (r < 0)
         return r;
     vr_hash_secret(auth->key, pair, strlen(pair), hash);
-    if (remembered(auth, hash, out, &forgotten))
+    if (remembered(auth, hash, out, &since))
         return 0;
     r = user_of_password(auth, attempt, out, err);
     if (r < 0)
         return r;
     snprintf(out->via, sizeof(out->via), "basic");
-    remember(auth, hash, out, forgotten);
+    remember(auth, hash, out, since);
     return 0;
 }
 

@@ -50,8 +50,11 @@ VR_MUST_USE
 int vr_auth_host(struct vr_auth *auth, const struct vr_http_req *req, struct vr_host_row *out,
                  struct vr_err *err);
 
-/** Forget what is cached: a user, grant or token changed. */
-void vr_auth_forget(struct vr_auth *auth);
+/**
+ * Forget the log-ins of a user that are remembered: the user, their password or grants changed.
+ * To be called after the commit of that; w->forgets of a change through the API does.
+ */
+void vr_auth_forget(struct vr_auth *auth, int64_t user_id);
 
 /** A new token, `vr_<hex>`, and what is stored of it. Both given. */
 void vr_auth_make_token(char **out_token, char **out_sha256);

@@ -6,7 +6,8 @@
 
 #include <pthread.h>
 
-#define WHOAMI "/api/v1/whoami/"
+#define WHOAMI  "/api/v1/whoami/"
+#define RIG_ANN 1 /* id of the user that a rig begins with */
 
 static int ask(struct rig *r, const char *user, const char *password)
 {
@@ -165,9 +166,38 @@ TEST(auth__a_verified_pair__is_remembered_until_a_user_changes)
     CHECK(ask(&r, "ann", RIG_PASSWORD) == 200);
     CHECK(change_user(&r, "ann", "another password", true));
     CHECK(ask(&r, "ann", RIG_PASSWORD) == 200);
-    vr_auth_forget(r.server.auth);
+    vr_auth_forget(r.server.auth, RIG_ANN);
     CHECK(ask(&r, "ann", RIG_PASSWORD) == 401);
     CHECK(ask(&r, "ann", "another password") == 200);
+}
+
+TEST(auth__what_was_remembered_of_others__outlives_the_change_of_a_user)
+{
+    int64_t bob;
+    RIG(r);
+
+    CHECK(rig_start(&r) && rig_add_user(&r, "bob", "viewer", &bob) == 0);
+    CHECK(ask(&r, "ann", RIG_PASSWORD) == 200);
+    CHECK(ask(&r, "bob", RIG_PASSWORD) == 200);
+    CHECK(change_user(&r, "ann", "another password", true));
+    vr_auth_forget(r.server.auth, bob);
+    CHECK(ask(&r, "ann", RIG_PASSWORD) == 200);
+    CHECK(change_user(&r, "bob", "another password", true));
+    CHECK(ask(&r, "bob", RIG_PASSWORD) == 401);
+}
+
+TEST(auth__a_refused_change__forgets_nobody)
+{
+    RIG(r);
+
+    CHECK(rig_start(&r));
+    CHECK(ask(&r, "ann", RIG_PASSWORD) == 200);
+    CHECK(change_user(&r, "ann", "another password", true));
+    CHECK(rig_send(&r, "PATCH", "/api/v1/user/1/", "ann", "{\"role\": \"viewer\"}") == 409);
+    CHECK(rig_send(&r, "PATCH", "/api/v1/user/1/", "ann", "{\"role\": \"king\"}") == 400);
+    CHECK(ask(&r, "ann", RIG_PASSWORD) == 200);
+    CHECK(rig_send(&r, "PATCH", "/api/v1/user/1/", "ann", "{\"first_name\": \"Ann\"}") == 202);
+    CHECK(ask(&r, "ann", RIG_PASSWORD) == 401);
 }
 
 TEST(auth__a_user_who_is_switched_off__is_refused)

@@ -134,6 +134,7 @@ static int set_password(struct vr_write *w, struct vr_err *err)
     free(user.password);
     user.password = vr_strdup(hash);
     user.must_change_password = false;
+    w->forgets = user.id;
     r = vr_store_user_update(w->tx, &user, err);
     if (r == 0)
         r = end_sessions(w, user.id, err);
@@ -202,7 +203,6 @@ static int change_password(struct vr_call *call, struct vr_err *err)
     r = vr_write_run(call, set_password, hash, err);
     if (r < 0)
         return r;
-    vr_auth_forget(call->server->auth);
     if (call->who.role == VR_ROLE_ADMIN)
         vr_ignore(unlink(initial), "it is there only until the first change");
     return 0;

@@ -228,18 +228,12 @@ static int token_create(struct vr_call *call, struct vr_err *err)
 
 static int token_patch(struct vr_call *call, struct vr_err *err)
 {
-    int r = vr_write_run(call, change_token, NULL, err);
-
-    vr_auth_forget(call->server->auth);
-    return r;
+    return vr_write_run(call, change_token, NULL, err);
 }
 
 static int token_delete(struct vr_call *call, struct vr_err *err)
 {
-    int r = vr_write_run(call, remove_token, NULL, err);
-
-    vr_auth_forget(call->server->auth);
-    return r;
+    return vr_write_run(call, remove_token, NULL, err);
 }
 
 const struct vr_route vr_routes_token[] = {

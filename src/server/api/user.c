@@ -187,6 +187,7 @@ static int refuse_self(struct vr_write *w, const void *row, struct vr_err *err)
 {
     const struct vr_user_row *user = row;
 
+    w->forgets = user->id;
     if (user->id != w->call->who.id)
         return 0;
     return vr_fail(err, VR_EXISTS, "user '%s' cannot delete themselves", user->username);
@@ -201,6 +202,7 @@ static int user_stored(struct vr_write *w, const void *row, const json_t *body, 
     bool differ;
     int r = read_new_grants(w, user, body, apps, &n, &differ, err);
 
+    w->forgets = user->id;
     if (r == 0 && differ) {
         vr_write_note(w, "grants", NULL, NULL);
         r = vr_store_grant_set(w->tx, user->id, apps, n, err);
@@ -275,10 +277,7 @@ static int change_user(struct vr_call *call,
 {
     int r = hash_password(call, err);
 
-    if (r == 0)
-        r = change(call, &user_noun, err);
-    vr_auth_forget(call->server->auth);
-    return r;
+    return r < 0 ? r : change(call, &user_noun, err);
 }
 
 static int user_create(struct vr_call *call, struct vr_err *err)

@@ -8,6 +8,7 @@
  */
 #include "server/api/write.h"
 
+#include "server/auth.h"
 #include "server/remote.h"
 #include "store/event.h"
 #include "store/idempotency.h"
@@ -181,6 +182,8 @@ static int finish(struct vr_write *w, struct vr_err *err)
         r = keep(w, err);
         if (r == 0)
             r = vr_server_commit(w->call->server, w->tx, err);
+        if (r == 0 && w->forgets)
+            vr_auth_forget(w->call->server->auth, w->forgets);
     }
     w->tx = vr_tx_free(w->tx);
     if (r < 0)

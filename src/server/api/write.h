@@ -39,6 +39,8 @@ struct vr_write {
     int64_t restores;
     int64_t version; /* id of the version that was written; 0: none, as nothing is different */
 
+    int64_t forgets; /* id of the user whose remembered log-ins end with the commit; 0: none */
+
     bool is_secret;                       /* the answer is not kept under an Idempotency-Key */
     bool is_dry;                          /* everything is rolled back, whatever the status */
     char request_sum[VR_HASH_SECRET_HEX]; /* keyed; of method, path and body */
