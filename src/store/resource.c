@@ -173,13 +173,86 @@ static int add_cursor(const struct vr_list_spec *spec, struct vr_filter_sql *sql
     return 0;
 }
 
+#define NAME_CHARS "abcdefghijklmnopqrstuvwxyz_0123456789"
+
+/* Is every `x.` of an expression the alias at the end of `procs p`? If in doubt, no. */
+static bool is_all_of(const char *table, const char *sql)
+{
+    const char *alias = strrchr(table, ' ') + 1;
+    size_t n = strlen(alias);
+
+    for (const char *dot = strchr(sql, '.'); dot; dot = strchr(dot + 1, '.')) {
+        const char *begin = dot;
+
+        while (begin > sql && strchr(NAME_CHARS, begin[-1]))
+            begin--;
+        if ((size_t)(dot - begin) != n || strncmp(begin, alias, n) != 0)
+            return false;
+    }
+    return true;
+}
+
+/*
+ * What a count, or the ids of a page, are to be selected from. Joins add columns, not rows, so that
+ * those which neither condition nor order asks for are left away: they would cost a look-up each
+ * for every row that is only counted or skipped.
+ */
+static const char *source_of(const struct vr_shape *shape, const char *where, const char *order)
+{
+    return shape->table && is_all_of(shape->table, where) && is_all_of(shape->table, order)
+               ? shape->table
+               : shape->from;
+}
+
 static int count_rows(struct vr_tx *tx, const struct vr_shape *shape,
                       const struct vr_filter_sql *sql, int64_t *out, struct vr_err *err)
 {
-    vr_auto_free char *text = vr_strf("SELECT count(*) FROM %s WHERE %s", shape->from,
-                                      sql->where.len ? sql->where.p : "1 = 1");
+    const char *where = vr_buf_text(&sql->where);
+    vr_auto_free char *text = vr_strf("SELECT count(*) FROM %s%s%s", source_of(shape, where, ""),
+                                      *where ? " WHERE " : "", where);
 
     return vr_db_get_i64_values(tx->db, out, err, text, sql->values, sql->count);
+}
+
+/* `[7,9]`: the rows of a page. Only then are the columns of these read, not those of all before. */
+static int find_page(struct vr_tx *tx, const struct vr_shape_query *query, char **out_ids,
+                     struct vr_err *err)
+{
+    vr_auto_free int64_t *ids = NULL;
+    vr_auto_free char *text =
+        vr_strf("SELECT %s FROM %s%s%s ORDER BY %s %s", query->shape->id,
+                source_of(query->shape, query->where, query->order), *query->where ? " WHERE " : "",
+                query->where, query->order, query->tail);
+    size_t n = 0;
+    int r = vr_row_ids_values(tx, &ids, &n, err, text, query->values, query->count);
+
+    if (r == 0)
+        *out_ids = vr_row_ids_text(ids, n);
+    return r;
+}
+
+/* The page in one query, or if it is one of many in two. Returns the number of its objects. */
+static int render_objects(struct vr_tx *tx, const struct vr_shape_query *query, bool is_part,
+                          struct vr_buf *out, struct vr_err *err)
+{
+    struct vr_shape_query of_ids = *query;
+    vr_auto_free char *ids = NULL;
+    vr_auto_free char *where = NULL;
+    struct vr_db_value value;
+    int r;
+
+    if (!is_part)
+        return vr_shape_render(tx, query, out, err);
+    r = find_page(tx, query, &ids, err);
+    if (r < 0)
+        return r;
+    where = vr_strf("%s IN @IDS($1)@", query->shape->id);
+    value = VR_T(ids);
+    of_ids.where = where;
+    of_ids.tail = "";
+    of_ids.values = &value;
+    of_ids.count = 1;
+    return vr_shape_render(tx, &of_ids, out, err);
 }
 
 static int render_page(struct vr_tx *tx, const struct vr_list_spec *spec, struct vr_filter_sql *sql,
@@ -206,7 +279,7 @@ static int render_page(struct vr_tx *tx, const struct vr_list_spec *spec, struct
     query.fields =
         vr_shape_fields(query.shape, spec->query ? vr_query_find(spec->query, "fields") : NULL);
     vr_buf_addc(&text, '[');
-    r = vr_shape_render(tx, &query, &text, err);
+    r = render_objects(tx, &query, out->total_count > limit, &text, err);
     if (r < 0)
         return r;
     out->count = r;

@@ -65,7 +65,8 @@ struct vr_shape_filter {
     }
 
 struct vr_shape {
-    const char *from;  /* tables; joins must not multiply rows */
+    const char *from;  /* tables; joins must not multiply rows, nor leave any out */
+    const char *table; /* "procs p": of `from` without its joins; NULL: it has none */
     const char *id;    /* integer that children link to; "0" where there are none */
     const char *key;   /* what the path names it by; NULL: id */
     bool key_is_text;  /* a name, or a rollout's id */

@@ -58,6 +58,7 @@ static const struct vr_shape_filter build_filters[] = {
 };
 
 const struct vr_shape vr_shape_builds = {
+    .table = "builds b",
     .from = "builds b JOIN apps a ON a.id = b.app_id LEFT JOIN jobs j ON j.id = b.job_id"
             " LEFT JOIN hosts h ON h.id = j.host_id LEFT JOIN images im ON im.id = b.image_id",
     .id = "b.id",
@@ -101,6 +102,7 @@ static const struct vr_shape_filter release_filters[] = {
 };
 
 const struct vr_shape vr_shape_releases = {
+    .table = "releases r",
     .from = "releases r JOIN builds b ON b.id = r.build_id JOIN apps a ON a.id = b.app_id",
     .id = "r.id",
     .app = "b.app_id",
@@ -139,6 +141,7 @@ static const struct vr_shape_filter event_filters[] = {
 };
 
 const struct vr_shape vr_shape_events = {
+    .table = "events e",
     .from = "events e LEFT JOIN hosts h ON h.id = e.host_id",
     .id = "e.id",
     .order = "e.id DESC",
@@ -186,6 +189,7 @@ static const struct vr_shape_filter log_filters[] = {
 };
 
 const struct vr_shape vr_shape_logs = {
+    .table = "log_entries g",
     .from = "log_entries g LEFT JOIN users u ON u.id = g.user_id",
     .id = "g.id",
     .order = "g.id DESC",

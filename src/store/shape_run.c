@@ -162,6 +162,7 @@ static const struct vr_shape_filter proc_filters[] = {
 };
 
 const struct vr_shape vr_shape_procs = {
+    .table = "procs p",
     .from = "procs p JOIN hosts h ON h.id = p.host_id JOIN releases r ON r.id = p.release_id"
             " JOIN builds b ON b.id = r.build_id JOIN apps a ON a.id = b.app_id",
     .id = "p.id",
@@ -201,6 +202,7 @@ static const struct vr_shape_filter host_filters[] = {
     {"address", VR_FILTER_TEXT, "h.address"}};
 
 const struct vr_shape vr_shape_hosts = {
+    .table = "hosts h",
     .from = "hosts h LEFT JOIN squads q ON q.id = h.squad_id",
     .id = "h.id",
     .key = "h.name",
@@ -256,6 +258,7 @@ static const struct vr_shape_filter pool_filters[] = {
 };
 
 const struct vr_shape vr_shape_pools = {
+    .table = "pools l",
     .from = "pools l JOIN balancers b ON b.id = l.balancer_id",
     .id = "l.id",
     .order = "b.name, l.name",
@@ -363,6 +366,7 @@ static const struct vr_shape_filter rollout_filters[] = {
 };
 
 const struct vr_shape vr_shape_rollouts = {
+    .table = "rollouts k",
     .from = "rollouts k JOIN swarms s ON s.id = k.swarm_id JOIN apps a ON a.id = s.app_id"
             " JOIN squads q ON q.id = k.squad_id LEFT JOIN releases r ON r.id = k.release_id"
             " LEFT JOIN users u ON u.id = k.user_id LEFT JOIN pools l ON l.id = k.pool_id",
@@ -398,6 +402,7 @@ static const struct vr_shape_filter command_filters[] = {
     {"host", VR_FILTER_TEXT, "h.name"},      {"user", VR_FILTER_TEXT, "u.username"}};
 
 const struct vr_shape vr_shape_commands = {
+    .table = "commands c",
     .from = "commands c JOIN procs p ON p.id = c.proc_id JOIN hosts h ON h.id = p.host_id"
             " LEFT JOIN users u ON u.id = c.user_id",
     .id = "c.id",

@@ -82,6 +82,7 @@ static const struct vr_shape_filter image_filters[] = {
 };
 
 const struct vr_shape vr_shape_images = {
+    .table = "images i",
     .from = "images i LEFT JOIN stacks t ON t.id = i.stack_id",
     .id = "i.id",
     .order = "i.name",

@@ -47,6 +47,7 @@ static const struct vr_shape_filter app_filters[] = {
     " LEFT JOIN buildpacks bp ON bp.id = a.buildpack_id LEFT JOIN stacks st ON st.id = a.stack_id"
 
 const struct vr_shape vr_shape_apps = {
+    .table = "apps a",
     .from = "apps a" APP_JOINS,
     .id = "a.id",
     .key = "a.name",
@@ -352,6 +353,7 @@ static const struct vr_shape_filter swarm_filters[] = {
 };
 
 const struct vr_shape vr_shape_swarms = {
+    .table = "swarms s",
     .from = "swarms s JOIN apps a ON a.id = s.app_id JOIN squads q ON q.id = s.squad_id"
             " LEFT JOIN balancers b ON b.id = s.balancer_id"
             " LEFT JOIN rollouts cr ON cr.id = s.current_rollout",
@@ -442,6 +444,7 @@ static const struct vr_shape_filter token_filters[] = {
 };
 
 const struct vr_shape vr_shape_tokens = {
+    .table = "tokens t",
     .from = "tokens t JOIN users u ON u.id = t.user_id LEFT JOIN apps a ON a.id = t.app_id",
     .id = "t.id",
     .owner = "t.user_id",

@@ -197,7 +197,7 @@ ALTER TABLE log_entries ADD COLUMN app_name TEXT NOT NULL DEFAULT '';  -- then
 ALTER TABLE log_entries ADD COLUMN rollout_id TEXT;
 ALTER TABLE log_entries ADD COLUMN detail TEXT NOT NULL DEFAULT '';    -- what changed
 CREATE INDEX log_entries_by_time ON log_entries (time_us);
-CREATE INDEX log_entries_by_type ON log_entries (type, time_us);
+CREATE INDEX log_entries_by_type ON log_entries (type, id);
 CREATE INDEX log_entries_by_object ON log_entries (resource, object_id, id);
 CREATE INDEX log_entries_by_app ON log_entries (app_name, id);
 
@@ -219,3 +219,8 @@ CREATE INDEX builds_by_blob ON builds (file_sha256);
 CREATE INDEX rollouts_by_end ON rollouts (ended_us);
 CREATE INDEX builds_by_job ON builds (job_id);
 CREATE INDEX commands_by_proc ON commands (proc_id);
+-- Lists: a page is found, and counted, in these alone, without the wide rows themselves.
+CREATE INDEX procs_live ON procs (id) WHERE (actual <> 'stopped' OR desired <> 'stop');
+CREATE INDEX rollouts_by_seq ON rollouts (seq);
+CREATE INDEX rollouts_by_state ON rollouts (state, seq);
+CREATE INDEX rollouts_by_result ON rollouts (result, seq);
