@@ -17,7 +17,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#define TOLD_BYTES 4000
+#define TOLD_BYTES  4000
+#define BATCH_FLOOR 8 /* of the rows that a transaction takes at most, at least so a part */
 
 /* ------------------------------------------------------------------ limits */
 
@@ -30,7 +31,7 @@ static const struct limit {
     int64_t fallback, min, max;
 } limits_table[] = {
 #define AT(field) offsetof(struct vr_retention, field)
-    {"keep_releases", AT(keep_releases), COUNT, 10, 1, 1000},
+    {"keep_releases", AT(keep_releases), COUNT, VR_KEEP_RELEASES, 1, 1000},
     {"build_expiration_days", AT(build_days), DAYS, 30, 0, 36500},
     {"build_expiration_count", AT(build_count), COUNT, 10, 0, 100000},
     {"blob_budget", AT(blob_budget_bytes), BYTES, 0, 0, INT64_MAX},
@@ -353,23 +354,48 @@ static int list_rows(const struct vr_retention_work *w, enum vr_sweep sweep, str
                                        err);
 }
 
+struct progress {
+    size_t batch; /* rows that the next transaction takes */
+    int64_t count;
+};
+
+/*
+ * How many rows the next transaction takes, by how long this one held the writer. There is a floor:
+ * below it the time is that of the disk to write anything at all, and less would only take longer.
+ */
+static size_t next_batch(size_t batch, size_t most, struct vr_mono since)
+{
+    int64_t held_ms = (vr_mono_now().ns - since.ns) / VR_NS_PER_MS;
+    size_t least = most / BATCH_FLOOR + 1;
+
+    if (held_ms > VR_RETENTION_HOLD_MS / 2)
+        return batch / 2 > least ? batch / 2 : least;
+    if (held_ms < VR_RETENTION_HOLD_MS / 8)
+        return batch * 2 < most ? batch * 2 : most;
+    return batch;
+}
+
 static int delete_batch(const struct vr_retention_work *w, enum vr_sweep sweep, struct vr_wall now,
-                        const int64_t *ids, size_t n, int64_t *count, struct vr_err *err)
+                        const int64_t *ids, size_t n, struct progress *progress, struct vr_err *err)
 {
     bool more = true;
     int r = 0;
 
     while (more && r == 0 && w->pause(w->user)) {
         VR_OWNED(vr_tx_free) struct vr_tx *tx = NULL;
+        struct vr_mono since;
         int64_t deleted = 0;
 
         r = vr_store_begin(w->store, VR_DB_WRITE, &tx, err);
+        since = vr_mono_now();
         if (r == 0)
             r = vr_store_sweep_delete(tx, sweep, w->limits, now, ids, n, &deleted, &more, err);
         if (r == 0)
             r = vr_store_commit(tx, NULL, err); /* nobody waits for rows to go */
-        if (r == 0)
-            *count += deleted;
+        if (r < 0)
+            return r;
+        progress->count += deleted;
+        progress->batch = next_batch(progress->batch, vr_sweep_batch(sweep), since);
     }
     return r;
 }
@@ -377,40 +403,54 @@ static int delete_batch(const struct vr_retention_work *w, enum vr_sweep sweep, 
 static int sweep_rows(const struct vr_retention_work *w, enum vr_sweep sweep, struct vr_wall now,
                       int64_t *count, struct vr_err *err)
 {
-    size_t batch = vr_sweep_batch(sweep), n = 0;
+    struct progress progress = {.batch = vr_sweep_batch(sweep)};
     int64_t before;
+    size_t n = 0;
     int r;
 
     do {
         vr_auto_free int64_t *ids = NULL;
 
-        before = *count;
+        before = progress.count;
         r = list_rows(w, sweep, now, &ids, &n, err);
-        for (size_t i = 0; i < n && r == 0 && w->pause(w->user); i += batch)
-            r = delete_batch(w, sweep, now, ids + i, n - i < batch ? n - i : batch, count, err);
-    } while (r == 0 && n == VR_SWEEP_LIST_MAX && *count > before &&
-             *count < VR_RETENTION_ROWS_MAX && w->pause(w->user));
+        for (size_t i = 0, step; i < n && r == 0 && w->pause(w->user); i += step) {
+            step = n - i < progress.batch ? n - i : progress.batch;
+            r = delete_batch(w, sweep, now, ids + i, step, &progress, err);
+        }
+    } while (r == 0 && n == VR_SWEEP_LIST_MAX && progress.count > before &&
+             progress.count < VR_RETENTION_ROWS_MAX && w->pause(w->user));
+    *count = progress.count;
     return r;
+}
+
+static int find_unused(const struct vr_retention_work *w, struct vr_secret_unused *out,
+                       struct vr_err *err)
+{
+    VR_OWNED(vr_tx_free) struct vr_tx *tx = NULL;
+    int r = vr_store_begin(w->store, VR_DB_READ, &tx, err);
+
+    return r < 0 ? r : vr_store_secret_find_unused(tx, out, err);
 }
 
 /* Secret values that nothing refers to any more. */
 static int sweep_secrets(const struct vr_retention_work *w, int64_t *count, struct vr_err *err)
 {
-    int64_t deleted = VR_SECRET_SWEEP_MAX;
-    int r = 0;
+    struct vr_secret_unused unused = {0};
+    int r = find_unused(w, &unused, err);
 
-    while (r == 0 && deleted == VR_SECRET_SWEEP_MAX && w->pause(w->user)) {
+    while (r == 0 && unused.n && w->pause(w->user)) {
         VR_OWNED(vr_tx_free) struct vr_tx *tx = NULL;
+        int64_t deleted = 0;
 
-        deleted = 0;
         r = vr_store_begin(w->store, VR_DB_WRITE, &tx, err);
         if (r == 0)
-            r = vr_store_secret_sweep(tx, &deleted, err);
+            r = vr_store_secret_delete_unused(tx, &unused, &deleted, err);
         if (r == 0)
             r = vr_store_commit(tx, NULL, err);
         if (r == 0)
             *count += deleted;
     }
+    free(unused.ids);
     return r < 0 ? vr_fail_in(err, r, "secret values") : 0;
 }
 

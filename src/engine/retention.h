@@ -11,6 +11,7 @@
 
 #define VR_RETENTION_LOW_PERCENT 80     /* of the blob budget: where a pass above it stops */
 #define VR_RETENTION_PAUSE_MS    5      /* between transactions, so that others get to write */
+#define VR_RETENTION_HOLD_MS     50     /* a transaction is meant to be shorter */
 #define VR_RETENTION_ROWS_MAX    500000 /* of one kind in one pass; the next one goes on */
 #define VR_RETENTION_SHOWN_MAX   1000   /* builds in a plan */
 

@@ -74,6 +74,7 @@ TEST(secret__changed_and_swept__a_rollback_still_has_the_old_value)
     VR_ROW(rollout) first = {0};
     VR_ROW(rollout) second = {0};
     VR_ROW(rollout) back = {0};
+    struct vr_secret_unused found = {0};
     int64_t unused, deleted;
     int told = 0;
 
@@ -83,7 +84,9 @@ TEST(secret__changed_and_swept__a_rollback_still_has_the_old_value)
     CHECK(world_roll(&w, VR_DISPATCH, 40, &second));
     CHECK_STR(second.result, "done");
     CHECK(vr_store_secret_take(w.tx, "nobody's", 1, w.now, &unused, &w.err) == 0);
-    CHECK(vr_store_secret_sweep(w.tx, &deleted, &w.err) == 0 && deleted == 1);
+    CHECK(vr_store_secret_find_unused(w.tx, &found, &w.err) == 0 && found.n == 1);
+    CHECK(vr_store_secret_delete_unused(w.tx, &found, &deleted, &w.err) == 0 && deleted == 1);
+    free(found.ids);
     CHECK(world_roll(&w, VR_ROLLBACK, 40, &back));
     CHECK_STR(back.result, "done");
     CHECK(back.release_id == first.release_id);

@@ -261,8 +261,10 @@ static int set_up(struct vr_server *server, struct vr_err *err)
         r = open_keyring(server, err);
     if (r == 0)
         r = vr_port_range_parse(server->config.port_range, &ports, err);
-    if (r == 0)
+    if (r == 0) {
         vr_store_set_ports(server->store, ports);
+        vr_store_set_keep_releases(server->store, server->config.retention.keep_releases);
+    }
     if (r == 0)
         r = vr_blobs_open(server->config.blobs, &server->blobs, err);
     if (r == 0)

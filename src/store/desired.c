@@ -13,7 +13,6 @@
 #include "store/shape.h"
 
 #define DESIRED_BYTES  (8u << 20) /* as the agent accepts */
-#define KEEP_RELEASES  10         /* done releases of a swarm whose slugs stay on its hosts */
 #define BLOBS_KEEP_MAX 2000
 
 static void add_member(struct vr_buf *out, const char *name)
@@ -275,7 +274,7 @@ static int add_jobs(struct vr_tx *tx, int64_t host_id, struct vr_buf *out, struc
 static int add_blobs(struct vr_tx *tx, int64_t host_id, struct vr_buf *out, struct vr_err *err)
 {
     VR_OWNED(vr_db_rows_free) struct vr_db_rows *rows = NULL;
-    int r = vr_db_query(tx->db, &rows, err, BLOBS, VR_I(host_id), VR_I(KEEP_RELEASES),
+    int r = vr_db_query(tx->db, &rows, err, BLOBS, VR_I(host_id), VR_I(tx->keep_releases),
                         VR_I(BLOBS_KEEP_MAX));
 
     return r < 0 ? r : add_array(rows, "blobs_keep", add_blob, out, err);

@@ -71,6 +71,47 @@ TEST(vr_store_host_desired_json__procs_jobs_balancers)
     CHECK_STR(json_string_value(first(json, "blobs_keep")), "feed");
 }
 
+/* One done rollout of a release whose build has the file `sha256`. */
+static bool add_done(struct fixture *f, const char *sha256)
+{
+    struct vr_build_row build = {.app_id = f->app,
+                                 .tag = (char *)sha256,
+                                 .commit_id = (char *)sha256,
+                                 .inputs_sha256 = (char *)sha256,
+                                 .created_us = NOW.us};
+    struct vr_release_row release = {
+        .hash = (char *)sha256, .content_sha256 = (char *)sha256, .created_us = NOW.us};
+    vr_auto_free char *id = NULL;
+    bool made;
+
+    if (vr_store_build_take(f->tx, &build, &build.id, &made, NULL) < 0)
+        return false;
+    build.file = build.file_sha256 = build.hash = (char *)sha256;
+    build.file_md5 = (char *)"0123";
+    release.build_id = build.id;
+    return vr_store_build_succeed(f->tx, &build, NOW, NULL) == 0 &&
+           vr_store_release_take(f->tx, &release, &f->release, &made, NULL) == 0 &&
+           add_rollout(f, "active", &id) == 0 &&
+           vr_store_rollout_end(f->tx, id, "done", NOW, NULL) == 0;
+}
+
+TEST(vr_store_host_desired_json__keep_releases__says_how_many_slugs_stay)
+{
+    FIXTURE(f);
+    vr_auto_json json_t *all = NULL;
+    vr_auto_json json_t *two = NULL;
+
+    CHECK(fixture_init(&f));
+    CHECK(add_done(&f, "aa") && add_done(&f, "bb") && add_done(&f, "cc"));
+    all = desired(&f, 0);
+    CHECK(json_array_size(json_object_get(all, "blobs_keep")) == 3);
+    vr_store_set_keep_releases(f.store, 2);
+    CHECK(fixture_commit(&f, VR_DB_WRITE) == 0);
+    two = desired(&f, 0);
+    CHECK(json_array_size(json_object_get(two, "blobs_keep")) == 2);
+    CHECK_STR(json_string_value(first(two, "blobs_keep")), "bb");
+}
+
 TEST(vr_store_host_desired_json__stopped__leaves_the_list_and_rev_rises)
 {
     FIXTURE(f);

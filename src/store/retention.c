@@ -11,7 +11,8 @@
 #include "store/row.h"
 
 #define DAY_US     (24 * INT64_C(3600) * VR_US_PER_S)
-#define LOG_PIECES 32 /* of build logs, deleted at once: each may have 64 KiB */
+#define LOG_PIECES 32             /* of build logs, deleted at once: each may have 64 KiB */
+#define KEYS_ONCE  VR_SWEEP_BATCH /* idempotency keys of a user, deleted at once */
 
 static int64_t before(struct vr_wall now, int64_t days)
 {
@@ -261,9 +262,10 @@ static const struct sweep sweeps[] = {
                        1,
                        "SELECT DISTINCT user_id FROM idempotency_keys WHERE created_us < $1"
                        " - 86400000000 ORDER BY 1 LIMIT $2",
-                       {"DELETE FROM idempotency_keys WHERE user_id IN @IDS($1)@"
-                        " AND created_us < $2 - 86400000000"},
-                       0},
+                       {"DELETE FROM idempotency_keys WHERE user_id IN @IDS($1)@ AND key IN"
+                        " (SELECT key FROM idempotency_keys WHERE user_id IN @IDS($1)@"
+                        " AND created_us < $2 - 86400000000 ORDER BY key LIMIT 500)"},
+                       KEYS_ONCE},
 };
 
 _Static_assert(VR_COUNT(sweeps) == VR_SWEEP_COUNT, "every sweep has its statements");

@@ -39,6 +39,7 @@ struct vr_told_objects;
 struct vr_tx {
     struct vr_db_tx *db;
     struct vr_port_range ports;
+    int64_t keep_releases;
     struct vr_keyring *keyring;  /* borrowed; NULL: none was opened */
     struct vr_idset hosts;       /* touched */
     struct vr_idset swarms;      /* touched */

@@ -350,21 +350,31 @@ int vr_store_secret_count(struct vr_tx *tx, const char *key_id, int64_t *out, st
 
 /*
  * Everything in which a reference can stand; of rollouts those that are open or can be gone back
- * to. Texts are searched and not parsed: a version may hold a document in a text.
+ * to. Texts are searched and not parsed: a version may hold a document in a text. What is only
+ * added to has its last row, $1: up to it nothing comes to refer to a value that it did not.
  */
-static const char *const referring[] = {
-    "SELECT secret_config_json || secret_env_json FROM ingredients"
-    " WHERE secret_config_json || secret_env_json <> '{}{}'",
-    "SELECT secret_config_json || secret_env_json FROM swarms"
-    " WHERE secret_config_json || secret_env_json <> '{}{}'",
-    "SELECT config_json || env_json FROM releases"
-    " WHERE config_json || env_json LIKE '%\"" VR_SECRET_KEY "\"%'",
-    "SELECT wish_json FROM rollouts WHERE wish_json LIKE '%\"" VR_SECRET_KEY "\"%'"
-    " AND (state <> 'ended' OR result = 'done')",
-    "SELECT data_json FROM versions WHERE data_json LIKE '%" VR_SECRET_KEY "%'",
+static const struct place {
+    const char *texts, *last;
+} places[] = {
+    {"SELECT secret_config_json || secret_env_json FROM ingredients"
+     " WHERE secret_config_json || secret_env_json <> '{}{}' AND id > $1",
+     NULL},
+    {"SELECT secret_config_json || secret_env_json FROM swarms"
+     " WHERE secret_config_json || secret_env_json <> '{}{}' AND id > $1",
+     NULL},
+    {"SELECT config_json || env_json FROM releases"
+     " WHERE config_json || env_json LIKE '%\"" VR_SECRET_KEY "\"%' AND id > $1",
+     "SELECT coalesce(max(id), 0) FROM releases"},
+    {"SELECT wish_json FROM rollouts WHERE wish_json LIKE '%\"" VR_SECRET_KEY "\"%'"
+     " AND (state <> 'ended' OR result = 'done') AND seq > $1",
+     "SELECT coalesce(max(seq), 0) FROM rollouts"},
+    {"SELECT data_json FROM versions WHERE data_json LIKE '%" VR_SECRET_KEY "%' AND id > $1",
+     "SELECT coalesce(max(id), 0) FROM versions"},
 };
 
-/* All rows, sorted by id, and which of them something refers to. */
+_Static_assert(VR_COUNT(places) == VR_SECRET_PLACES, "each has its last row seen");
+
+/* Rows, sorted by id, and which of them something refers to. */
 struct marks {
     int64_t *ids;
     bool *used;
@@ -397,43 +407,59 @@ static void mark_text(struct marks *marks, const char *text)
     }
 }
 
-static int mark(struct vr_tx *tx, const char *sql, struct marks *marks, struct vr_err *err)
+/* Mark what a row after `seen` refers to, in every place; the others stay on the list. */
+static int keep_unused(struct vr_tx *tx, const int64_t *seen, int64_t *ids, size_t *n,
+                       struct vr_err *err)
 {
-    VR_OWNED(vr_db_rows_free) struct vr_db_rows *rows = NULL;
-    int r = vr_db_query(tx->db, &rows, err, sql);
+    struct marks marks = {ids, vr_alloc_array(*n + 1, sizeof(bool)), *n};
+    int r = 0;
 
-    while (r >= 0 && (r = vr_db_next(rows, err)) > 0)
-        mark_text(marks, vr_db_text(rows, 0));
-    return r;
-}
+    for (size_t i = 0; i < VR_COUNT(places) && *n && r == 0; i++) {
+        VR_OWNED(vr_db_rows_free) struct vr_db_rows *rows = NULL;
 
-static int delete_unused(struct vr_tx *tx, struct marks *marks, int64_t *out_deleted,
-                         struct vr_err *err)
-{
-    vr_auto_free char *ids = NULL;
-    size_t n = 0;
-
-    for (size_t i = 0; i < marks->n && n < VR_SECRET_SWEEP_MAX; i++)
-        if (!marks->used[i])
-            marks->ids[n++] = marks->ids[i];
-    ids = vr_row_ids_text(marks->ids, n);
-    return vr_db_exec(tx->db, out_deleted, err, "DELETE FROM secrets WHERE id IN @IDS($1)@",
-                      VR_T(ids));
-}
-
-int vr_store_secret_sweep(struct vr_tx *tx, int64_t *out_deleted, struct vr_err *err)
-{
-    struct marks marks = {0};
-    int r = vr_row_ids(tx, &marks.ids, &marks.n, err, "SELECT id FROM secrets ORDER BY id");
-
-    if (r == 0) {
-        marks.used = vr_alloc_array(marks.n + 1, sizeof(*marks.used));
-        for (size_t i = 0; r == 0 && marks.n && i < VR_COUNT(referring); i++)
-            r = mark(tx, referring[i], &marks, err);
+        r = vr_db_query(tx->db, &rows, err, places[i].texts, VR_I(seen[i]));
+        while (r >= 0 && (r = vr_db_next(rows, err)) > 0)
+            mark_text(&marks, vr_db_text(rows, 0));
     }
-    if (r == 0)
-        r = delete_unused(tx, &marks, out_deleted, err);
-    free(marks.ids);
+    *n = 0;
+    for (size_t i = 0; i < marks.n && r == 0; i++)
+        if (!marks.used[i])
+            ids[(*n)++] = ids[i];
     free(marks.used);
     return r;
+}
+
+int vr_store_secret_find_unused(struct vr_tx *tx, struct vr_secret_unused *out, struct vr_err *err)
+{
+    static const int64_t nothing[VR_SECRET_PLACES] = {0};
+    struct vr_secret_unused found = {0};
+    int r = vr_row_ids(tx, &found.ids, &found.n, err, "SELECT id FROM secrets ORDER BY id");
+
+    for (size_t i = 0; i < VR_COUNT(places) && r == 0; i++)
+        if (places[i].last)
+            r = vr_db_get_i64(tx->db, &found.seen[i], err, places[i].last);
+    if (r == 0)
+        r = keep_unused(tx, nothing, found.ids, &found.n, err);
+    if (r < 0) {
+        free(found.ids);
+        return r;
+    }
+    *out = found;
+    return 0;
+}
+
+int vr_store_secret_delete_unused(struct vr_tx *tx, struct vr_secret_unused *unused,
+                                  int64_t *out_deleted, struct vr_err *err)
+{
+    size_t n = unused->n < VR_SECRET_SWEEP_MAX ? unused->n : VR_SECRET_SWEEP_MAX;
+    int64_t *ids = unused->ids + unused->n - n;
+    vr_auto_free char *text = NULL;
+    int r;
+
+    unused->n -= n;
+    r = keep_unused(tx, unused->seen, ids, &n, err);
+    text = vr_row_ids_text(ids, n);
+    return r < 0 ? r
+                 : vr_db_exec(tx->db, out_deleted, err, "DELETE FROM secrets WHERE id IN @IDS($1)@",
+                              VR_T(text));
 }

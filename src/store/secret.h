@@ -14,7 +14,7 @@
  */
 
 #define VR_SECRET_RESEAL_MAX 200 /* rows of one transaction of vr_store_secret_reseal() */
-#define VR_SECRET_SWEEP_MAX  500 /* rows that one sweep deletes at most */
+#define VR_SECRET_SWEEP_MAX  500 /* unused rows that are deleted at once */
 
 /**
  * Open the file of keys (made if there are no secret values yet) and keep it with the store, for
@@ -75,11 +75,27 @@ int vr_store_secret_reseal(struct vr_tx *tx, int64_t *out_done, int64_t *out_lef
 VR_MUST_USE
 int vr_store_secret_count(struct vr_tx *tx, const char *key_id, int64_t *out, struct vr_err *err);
 
+#define VR_SECRET_PLACES 5 /* kinds of rows that refer to values */
+
+/** What nothing referred to. */
+struct vr_secret_unused {
+    int64_t *ids; /* given; free() */
+    size_t n;
+    int64_t seen[VR_SECRET_PLACES]; /* up to which rows it was looked for */
+};
+
 /**
- * Delete rows, VR_SECRET_SWEEP_MAX at most, that nothing refers to: no ingredient, swarm, release,
- * rollout that is open or done, and no version. Reads all of these: not for every minute.
+ * List the rows that nothing refers to: no ingredient, swarm, release, rollout that is open or
+ * done, and no version. Reads all of these: for a read transaction, and not for every minute.
  */
 VR_MUST_USE
-int vr_store_secret_sweep(struct vr_tx *tx, int64_t *out_deleted, struct vr_err *err);
+int vr_store_secret_find_unused(struct vr_tx *tx, struct vr_secret_unused *out, struct vr_err *err);
+/**
+ * Delete up to VR_SECRET_SWEEP_MAX of them, and take them off the list. What something has come to
+ * refer to meanwhile stays: only what is new since is read again, and what can change.
+ */
+VR_MUST_USE
+int vr_store_secret_delete_unused(struct vr_tx *tx, struct vr_secret_unused *unused,
+                                  int64_t *out_deleted, struct vr_err *err);
 
 #endif

@@ -20,6 +20,7 @@ struct vr_store {
     struct vr_db *db;
     struct vr_told_objects *told;
     struct vr_port_range ports;
+    int64_t keep_releases;
     struct vr_keyring *keyring; /* NULL: none was opened */
 };
 
@@ -55,6 +56,11 @@ struct vr_keyring *vr_store_keyring(const struct vr_store *store)
     return store->keyring;
 }
 
+void vr_store_set_keep_releases(struct vr_store *store, int64_t count)
+{
+    store->keep_releases = count;
+}
+
 struct vr_port_range vr_store_ports(const struct vr_tx *tx)
 {
     return tx->ports;
@@ -74,6 +80,7 @@ int vr_store_open(const char *url, const struct vr_db_options *options, struct v
     if (r < 0)
         return r;
     store->ports = (struct vr_port_range){VR_PORT_FIRST, VR_PORT_LAST};
+    store->keep_releases = VR_KEEP_RELEASES;
     *out = vr_take(store);
     return 0;
 }
@@ -98,6 +105,7 @@ int vr_store_begin(struct vr_store *store, enum vr_db_mode mode, struct vr_tx **
     if (r < 0)
         return r;
     tx->ports = store->ports;
+    tx->keep_releases = store->keep_releases;
     tx->store_told = store->told;
     tx->keyring = store->keyring;
     *out = vr_take(tx);

@@ -49,6 +49,12 @@ void vr_store_set_ports(struct vr_store *store, struct vr_port_range range);
 /** The range of a transaction's store. */
 struct vr_port_range vr_store_ports(const struct vr_tx *tx);
 
+#define VR_KEEP_RELEASES 10 /* unless it is set */
+
+/** How many of its last done releases a swarm's hosts keep the slugs of; from the next transaction
+ * on. Retention keeps the builds of as many. */
+void vr_store_set_keep_releases(struct vr_store *store, int64_t count);
+
 struct vr_keyring;
 
 /** Keep the keys of secret values for transactions that begin from now on; taken. */
