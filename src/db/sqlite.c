@@ -8,7 +8,10 @@
  * on the same file (sqlite3, a second server started by mistake). Readers are taken from a pool
  * that grows to VR_DB_READERS_MAX; each keeps its prepared statements (sqlite_stmt.c).
  *
- * synchronous=FULL: a commit that was acknowledged survives a power cut.
+ * synchronous=FULL: a commit that was acknowledged survives a power cut. Moving the log into the
+ * file (a checkpoint) syncs several times, and needs no writer to wait: whoever's commit made the
+ * log long does it on a connection for this alone, after the writer was given back. Only a log that
+ * keeps growing meanwhile, since there is always another writer, makes them wait for one.
  */
 #include "core/clock.h"
 #include "db/sqlite_regex.h"
@@ -20,12 +23,17 @@
 
 #define MMAP_BYTES  "268435456"
 #define CACHE_PAGES "-16384" /* KiB */
+#define LOG_PAGES   1000     /* of the log: a checkpoint is due */
+#define LOG_MAX     16000    /* a checkpoint with the writer held */
 
 struct vr_db_pool {
     char *path;
     int64_t busy_ms;
     pthread_mutex_t write_lock; /* held from begin to end of a write transaction */
     struct vr_db_conn *writer;
+    int log_pages; /* after the last commit; under write_lock */
+    pthread_mutex_t checkpoint_lock;
+    struct vr_db_conn *checkpointer;
     pthread_mutex_t lock; /* of what follows */
     pthread_cond_t reader_back;
     struct vr_db_conn *idle[VR_DB_READERS_MAX];
@@ -116,9 +124,11 @@ static void sqlite_close(struct vr_db_pool *pool)
 {
     for (size_t i = 0; i < pool->idle_count; i++)
         conn_free(pool->idle[i]);
+    conn_free(pool->checkpointer);
     conn_free(pool->writer);
     pthread_cond_destroy(&pool->reader_back);
     pthread_mutex_destroy(&pool->lock);
+    pthread_mutex_destroy(&pool->checkpoint_lock);
     pthread_mutex_destroy(&pool->write_lock);
     free(pool->path);
     free(pool);
@@ -134,11 +144,32 @@ static void init_locks(struct vr_db_pool *pool)
     pthread_cond_init(&pool->reader_back, &cond);
     pthread_condattr_destroy(&cond);
     pthread_mutex_init(&pool->lock, NULL);
+    pthread_mutex_init(&pool->checkpoint_lock, NULL);
     /* A second write transaction of the same thread is our bug and must not hang. */
     pthread_mutexattr_init(&mutex);
     pthread_mutexattr_settype(&mutex, PTHREAD_MUTEX_ERRORCHECK);
     pthread_mutex_init(&pool->write_lock, &mutex);
     pthread_mutexattr_destroy(&mutex);
+}
+
+static int note_log(void *pool, sqlite3 *db, const char *name, int pages)
+{
+    ((struct vr_db_pool *)pool)->log_pages = pages;
+    return SQLITE_OK;
+}
+
+/* One that fails or was not finished is tried again after the next commit. */
+static void checkpoint(struct vr_db_conn *conn)
+{
+    sqlite3_wal_checkpoint_v2(conn->db, NULL, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
+}
+
+static void checkpoint_beside(struct vr_db_pool *pool)
+{
+    if (pthread_mutex_trylock(&pool->checkpoint_lock) != 0)
+        return; /* under way */
+    checkpoint(pool->checkpointer);
+    pthread_mutex_unlock(&pool->checkpoint_lock);
 }
 
 static int sqlite_open(const char *address, int64_t busy_ms, struct vr_db_pool **out,
@@ -154,10 +185,13 @@ static int sqlite_open(const char *address, int64_t busy_ms, struct vr_db_pool *
     pool->busy_ms = busy_ms;
     init_locks(pool);
     r = conn_open(pool, VR_DB_WRITE, &pool->writer, err);
+    if (r == 0)
+        r = conn_open(pool, VR_DB_WRITE, &pool->checkpointer, err);
     if (r < 0) {
         sqlite_close(pool);
         return r;
     }
+    sqlite3_wal_hook(pool->writer->db, note_log, pool); /* instead of a checkpoint by itself */
     *out = pool;
     return 0;
 }
@@ -248,11 +282,16 @@ static int sqlite_end(struct vr_db_pool *pool, struct vr_db_conn *conn, bool com
                       struct vr_err *err)
 {
     int r = commit ? run(conn, "COMMIT", err) : 0;
+    int log_pages = commit && r == 0 && conn->mode == VR_DB_WRITE ? pool->log_pages : 0;
 
     /* SQLite has rolled back by itself after some errors (disk full), not after others. */
     if (!sqlite3_get_autocommit(conn->db))
         vr_ignore(run(conn, "ROLLBACK", NULL), "the connection is left without a transaction");
+    if (log_pages > LOG_MAX)
+        checkpoint(conn);
     give_back(pool, conn);
+    if (log_pages > LOG_PAGES && log_pages <= LOG_MAX)
+        checkpoint_beside(pool);
     return r;
 }
 
