@@ -54,6 +54,8 @@ static const struct option options[] = {
     {"cache-budget", SIZE, AT(cache_budget_bytes), "10G", "bytes of all caches of builds"},
     {"app-cache-budget", SIZE, AT(app_cache_budget_bytes), "2G", "bytes of the cache of one app"},
     {"cache-age-days", NUMBER, AT(cache_age_days), "30", "days that an unused cache is kept"},
+    {"mirror-budget", SIZE, AT(mirror_budget_bytes), "10G", "bytes of mirrors of repositories"},
+    {"mirror-age-days", NUMBER, AT(mirror_age_days), "90", "days that an unused mirror is kept"},
     {"log-budget", SIZE, AT(log_budget_bytes), "5G", "bytes of logs, those of procs here included"},
     {"min-free", SIZE, AT(min_free_bytes), "256M", "bytes of the disk that are left free"},
     {"disk-low-percent", NUMBER, AT(disk_low_percent), "5", "warn when less of the disk is free"},

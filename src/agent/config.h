@@ -34,6 +34,7 @@ struct vr_agent_config {
     int64_t build_memory_bytes;
     int64_t blob_budget_bytes, blob_age_days; /* of slugs here; what is needed is never removed */
     int64_t cache_budget_bytes, cache_age_days, app_cache_budget_bytes; /* of builds */
+    int64_t mirror_budget_bytes, mirror_age_days;                       /* of repositories */
     int64_t log_budget_bytes;                                           /* of procs that are gone */
     int64_t min_free_bytes;   /* on the disk of the state folder: below it nothing is fetched */
     int64_t disk_low_percent; /* free: a warning */

@@ -10,6 +10,7 @@
  */
 #include "agent/slugs.h"
 
+#include "agent/bounds.h"
 #include "agent/link.h"
 #include "agent/task.h"
 #include "blob/blob.h"
@@ -199,24 +200,15 @@ static void fetched(void *arg, int r, struct vr_http_result *result, const struc
     fetch_next(f->all);
 }
 
-/* Room for what comes: below the reserve, unused slugs go first, however young. */
-static int make_room(struct vr_slugs *s, struct vr_err *err)
+/* Unused slugs, however young. */
+static void drop_unused(void *arg)
 {
-    const struct vr_agent_config *c = &s->agent->config;
+    struct vr_slugs *s = arg;
     const json_t *desired = vr_link_current(s->agent->link);
     const struct vr_slugs_limits none = {0, INT32_MAX};
     struct vr_slugs_freed freed;
-    int64_t free_bytes = 0;
 
-    if (vr_fs_free_bytes(c->state_dir, &free_bytes, NULL) < 0 || free_bytes >= c->min_free_bytes)
-        return 0;
     vr_slugs_collect(s, json_object_get(desired, "blobs_keep"), &none, &freed);
-    if (vr_fs_free_bytes(c->state_dir, &free_bytes, err) < 0 || free_bytes >= c->min_free_bytes)
-        return 0;
-    return vr_fail(err, VR_LIMIT,
-                   "the disk of '%.100s' has %" PRId64 " MiB free, of which %" PRId64
-                   " MiB are to stay free",
-                   c->state_dir, free_bytes >> 20, c->min_free_bytes >> 20);
 }
 
 static void begin_fetch(void *arg)
@@ -236,7 +228,8 @@ static void begin_fetch(void *arg)
     struct vr_err err;
     int r;
 
-    r = make_room(f->all, &err);
+    r = vr_bounds_room(agent->config.state_dir, agent->config.min_free_bytes, drop_unused, f->all,
+                       &err);
     if (r == 0)
         r = vr_blob_begin(f->all->blobs, &f->writer, &err);
     call.sink_ctx = f->writer;

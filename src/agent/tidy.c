@@ -3,14 +3,15 @@
  * The janitor of a host.
  *
  * Once a minute mounts and slugs are looked over and the disk is measured. A pass besides removes
- * folders and cgroups of procs that are on no list, and what caches of builds and logs take beyond
- * their budgets. Measuring folders and deleting trees is for children: `du` prints the sizes, what
- * goes is moved to a folder of its own, which vanishes from where it could be used at once, and
- * `rm` deletes that. All of it lies below the agent's own folders, and in cgroups with its own
- * prefix; nothing else is ever looked at.
+ * folders and cgroups of procs that are on no list, and what caches of builds, mirrors of
+ * repositories and logs take beyond their budgets. Measuring folders and deleting trees is for
+ * children: `du` prints the sizes, what goes is moved to a folder of its own, which vanishes from
+ * where it could be used at once, and `rm` deletes that. All of it lies below the agent's own
+ * folders, and in cgroups with its own prefix; nothing else is ever looked at.
  */
 #include "agent/tidy.h"
 
+#include "agent/bounds.h"
 #include "agent/jobs.h"
 #include "agent/link.h"
 #include "agent/procs.h"
@@ -22,7 +23,6 @@
 #include "runtime/shim_client.h"
 #include "sys/fs.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -31,26 +31,16 @@
 #include <sys/statvfs.h>
 #include <time.h>
 
-#define FOLDERS_MAX      4096
 #define DISK_WELL_FACTOR 3 / 2 /* of the low mark: above it the disk is well again */
 #define DAY_SECS         86400
 
-/* A folder that du has measured. */
-struct folder {
-    char *path;
-    int64_t bytes;
-    int64_t used_s; /* when its owner wrote to it last */
-};
-
-/* What is bounded together: the caches of builds, the logs of procs. */
+/* What is bounded together: the caches of builds, mirrors of repositories, the logs of procs. */
 struct kind {
     const char *name, *place; /* below the state folder */
-    struct folder *v;
-    size_t n;
-    int64_t bytes;
+    struct vr_folders folders;
 };
 
-enum { CACHES, LOGS, KINDS };
+enum { CACHES, MIRRORS, LOGS, KINDS };
 
 struct note {
     const char *kind; /* freed, disk */
@@ -202,26 +192,22 @@ static bool move_to_trash(struct vr_tidy *t, const char *path)
     return false;
 }
 
+static bool remove_stray(void *arg, const char *path)
+{
+    struct vr_tidy *t = arg;
+    const char *name = strrchr(path, '/') + 1;
+    int64_t id = id_of(name);
+
+    return id && !has_owner(t, id, name) && move_to_trash(t, path);
+}
+
 /* Folders of procs that are on no list and have no shim. */
 static void tidy_folders(struct vr_tidy *t)
 {
     vr_auto_free char *parent = vr_strf("%s/procs", t->agent->config.state_dir);
-    DIR *dir = opendir(parent);
-    struct dirent *e;
-    int64_t count = 0;
 
-    while (dir && (e = readdir(dir))) {
-        vr_auto_free char *path = vr_strf("%s/%s", parent, e->d_name);
-        int64_t id = id_of(e->d_name);
-        struct stat st;
-
-        if (id && !has_owner(t, id, e->d_name) && lstat(path, &st) == 0 &&
-            st.st_mtime < time(NULL) - VR_TIDY_STRAY_SECS)
-            count += move_to_trash(t, path);
-    }
-    if (dir)
-        closedir(dir);
-    tell(t, count, "folders of procs that are gone", 0);
+    tell(t, vr_bounds_strays(parent, time(NULL), VR_TIDY_STRAY_SECS, remove_stray, t),
+         "folders of procs that are gone", 0);
 }
 
 static bool was_suspect(const struct vr_tidy *t, const char *name)
@@ -281,16 +267,6 @@ static void tidy_cgroups(struct vr_tidy *t)
 
 /* ------------------------------------------------------------------ caches and logs */
 
-static void forget_folders(struct kind *k)
-{
-    for (size_t i = 0; i < k->n; i++)
-        free(k->v[i].path);
-    free(k->v);
-    k->v = NULL;
-    k->n = 0;
-    k->bytes = 0;
-}
-
 /* A line of du: bytes, a tab, a path. */
 static void measured(void *arg, const char *line, size_t n)
 {
@@ -307,48 +283,41 @@ static void measured(void *arg, const char *line, size_t n)
         vr_auto_free char *place = vr_strf("%s/%s/", t->agent->config.state_dir, k->place);
         vr_auto_free char *path = vr_strndup(tab + 1, n - (size_t)(tab - line) - 1);
 
-        if (!vr_str_has_prefix(path, place) || lstat(path, &st) < 0 || k->n == FOLDERS_MAX)
-            continue;
-        k->v = vr_realloc_array(k->v, k->n + 1, sizeof(*k->v));
-        k->v[k->n++] = (struct folder){vr_take(path), bytes, st.st_mtime};
-        k->bytes += bytes;
+        if (vr_str_has_prefix(path, place) && lstat(path, &st) == 0)
+            vr_folders_add(&k->folders, path, bytes, st.st_mtime);
     }
 }
 
-static int oldest_first(const void *a, const void *b)
+static bool remove_cache(void *arg, const char *path)
 {
-    const struct folder *x = a, *y = b;
-
-    return x->used_s < y->used_s ? -1 : x->used_s > y->used_s ? 1 : 0;
+    return move_to_trash(arg, path);
 }
 
-static bool is_log_in_use(const struct vr_tidy *t, const char *path)
+/* A mirror is whose lock of the same name (build/vcs.h) is held. */
+static bool remove_mirror(void *arg, const char *path)
 {
+    struct vr_tidy *t = arg;
+    vr_auto_free char *lock =
+        vr_strf("%s/build/locks/%s", t->agent->config.state_dir, strrchr(path, '/') + 1);
+    vr_auto_close int fd = vr_fs_lock(lock, NULL);
+
+    return fd >= 0 && move_to_trash(t, path);
+}
+
+static bool remove_log(void *arg, const char *path)
+{
+    struct vr_tidy *t = arg;
     int64_t id = id_of(strrchr(path, '/') + 1);
 
-    return !id || vr_procs_of_id(t->agent->procs, id);
+    return id && !vr_procs_of_id(t->agent->procs, id) && move_to_trash(t, path);
 }
 
-/* Oldest first: what is too old or too big, then what is over the budget. */
-static void bound(struct vr_tidy *t, int which, int64_t budget, int64_t one, int64_t age_secs)
+static void bound(struct vr_tidy *t, int which, struct vr_bound limits, vr_bounds_remove_fn *remove)
 {
     struct kind *k = &t->kinds[which];
-    bool over = k->bytes > budget;
-    int64_t low = budget / 100 * VR_TIDY_LOW_PERCENT;
-    int64_t count = 0, freed = 0, now = time(NULL);
+    int64_t freed = 0;
+    int64_t count = vr_folders_bound(&k->folders, &limits, time(NULL), remove, t, &freed);
 
-    if (k->n)
-        qsort(k->v, k->n, sizeof(*k->v), oldest_first);
-    for (size_t i = 0; i < k->n; i++) {
-        const struct folder *f = &k->v[i];
-        bool goes = (age_secs && f->used_s < now - age_secs) || (one && f->bytes > one) ||
-                    (over && k->bytes - freed > low);
-
-        if (!goes || (which == LOGS && is_log_in_use(t, f->path)) || !move_to_trash(t, f->path))
-            continue;
-        count++;
-        freed += f->bytes;
-    }
     tell(t, count, k->name, freed);
 }
 
@@ -373,7 +342,7 @@ static void finish(struct vr_tidy *t)
         note(t, "freed", vr_buf_text(&t->told));
     vr_buf_fini(&t->told);
     for (int i = 0; i < KINDS; i++)
-        forget_folders(&t->kinds[i]);
+        vr_folders_fini(&t->kinds[i].folders);
 }
 
 static void all_measured(void *arg, struct vr_exit how)
@@ -382,29 +351,41 @@ static void all_measured(void *arg, struct vr_exit how)
     const struct vr_agent_config *c = &t->agent->config;
 
     t->du = vr_task_free(t->du);
-    if (vr_jobs_count(t->agent->jobs) == 0) /* a build may be copying its cache */
-        bound(t, CACHES, c->cache_budget_bytes, c->app_cache_budget_bytes,
-              c->cache_age_days * DAY_SECS);
-    bound(t, LOGS, c->log_budget_bytes, 0, 0);
+    if (vr_jobs_count(t->agent->jobs) == 0) { /* a build may be copying its cache */
+        bound(t, CACHES,
+              (struct vr_bound){c->cache_budget_bytes, c->app_cache_budget_bytes,
+                                c->cache_age_days * DAY_SECS},
+              remove_cache);
+        bound(t, MIRRORS,
+              (struct vr_bound){c->mirror_budget_bytes, 0, c->mirror_age_days * DAY_SECS},
+              remove_mirror);
+    }
+    bound(t, LOGS, (struct vr_bound){c->log_budget_bytes, 0, 0}, remove_log);
     finish(t);
 }
 
 static void measure(struct vr_tidy *t)
 {
-    vr_auto_free char *caches = vr_strf("%s/build/cache", t->agent->config.state_dir);
-    vr_auto_free char *logs = vr_strf("%s/logs", t->agent->config.state_dir);
-    const char *argv[] = {"/usr/bin/du", "-x", "-B1", "--max-depth=1", "--", caches, logs, NULL};
+    const char *argv[6 + KINDS] = {"/usr/bin/du", "-x", "-B1", "--max-depth=1", "--"};
+    char *places[KINDS] = {NULL};
+    size_t n = 5;
     struct vr_task_spec spec = {
         .argv = argv, .on_line = measured, .on_done = all_measured, .arg = t};
     struct vr_err err;
+    int r;
 
-    if (!vr_fs_exists(caches)) {
-        argv[5] = logs;
-        argv[6] = NULL;
+    for (int i = 0; i < KINDS; i++) {
+        places[i] = vr_strf("%s/%s", t->agent->config.state_dir, t->kinds[i].place);
+        if (vr_fs_exists(places[i]))
+            argv[n++] = places[i];
     }
-    if (vr_task_start(&t->agent->loop, &spec, &t->du, &err) == 0)
+    r = n == 5 ? 0 : vr_task_start(&t->agent->loop, &spec, &t->du, &err);
+    for (int i = 0; i < KINDS; i++)
+        free(places[i]);
+    if (n > 5 && r == 0)
         return;
-    vr_warn(&t->log, "measure folders: %s", err.msg);
+    if (r < 0)
+        vr_warn(&t->log, "measure folders: %s", err.msg);
     finish(t);
 }
 
@@ -460,6 +441,7 @@ struct vr_tidy *vr_tidy_new(struct vr_agent *agent)
     t->next_pass = vr_mono_add_ms(vr_mono_now(), VR_TIDY_PASS_MS);
     t->wanted_n = -1;
     t->kinds[CACHES] = (struct kind){.name = "caches of builds", .place = "build/cache"};
+    t->kinds[MIRRORS] = (struct kind){.name = "mirrors of repositories", .place = "build/repo"};
     t->kinds[LOGS] = (struct kind){.name = "logs of procs that are gone", .place = "logs"};
     return t;
 }
@@ -475,7 +457,7 @@ struct vr_tidy *vr_tidy_free(struct vr_tidy *t)
     vr_tidy_reported(t, true);
     vr_cgroup_list_free(t->suspects, t->suspect_count);
     for (int i = 0; i < KINDS; i++)
-        forget_folders(&t->kinds[i]);
+        vr_folders_fini(&t->kinds[i].folders);
     vr_buf_fini(&t->told);
     free(t);
     return NULL;

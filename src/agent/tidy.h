@@ -9,11 +9,10 @@
 
 struct vr_tidy;
 
-#define VR_TIDY_LOOK_MS     60000        /* between looks at mounts and the disk */
-#define VR_TIDY_PASS_MS     (30 * 60000) /* between passes, when the server asks for none */
-#define VR_TIDY_STRAY_SECS  600          /* folders without an owner go when they are older */
-#define VR_TIDY_LOW_PERCENT 80           /* of a budget: where a pass above it stops */
-#define VR_TIDY_NOTES_MAX   16           /* untold ones that are kept */
+#define VR_TIDY_LOOK_MS    60000        /* between looks at mounts and the disk */
+#define VR_TIDY_PASS_MS    (30 * 60000) /* between passes, when the server asks for none */
+#define VR_TIDY_STRAY_SECS 600          /* folders without an owner go when they are older */
+#define VR_TIDY_NOTES_MAX  16           /* untold ones that are kept */
 
 /** @agent borrowed. */
 struct vr_tidy *vr_tidy_new(struct vr_agent *agent);
