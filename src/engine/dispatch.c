@@ -21,12 +21,14 @@
 #include "store/pool.h"
 #include "store/release.h"
 #include "store/rollout.h"
+#include "store/secret.h"
 #include "store/swarm.h"
 
 #include <inttypes.h>
 #include <string.h>
 
-#define DONE_LOOKED_AT 200 /* ended rollouts that a rollback may go back to */
+#define CONFIG_BYTES   (1 << 20) /* of config and environment of a swarm, secrets in plain */
+#define DONE_LOOKED_AT 200       /* ended rollouts that a rollback may go back to */
 
 /* ------------------------------------------------------------------ the wish */
 
@@ -94,6 +96,21 @@ static int merge(struct vr_tx *tx, const struct vr_swarm_row *swarm, json_t **ou
     return 0;
 }
 
+/* How much it is for a host; no more than fits in a message to it beside that of others. */
+static int measure(struct vr_tx *tx, const struct vr_swarm_row *swarm, const json_t *settings,
+                   int64_t *out, struct vr_err *err)
+{
+    json_t *const dicts[] = {json_object_get(settings, "config"), json_object_get(settings, "env")};
+    int r = vr_store_secret_bytes(tx, dicts, VR_COUNT(dicts), out, err);
+
+    if (r == 0 && *out > CONFIG_BYTES)
+        return vr_fail(err, VR_INVALID,
+                       "config and environment of swarm '%s-%s-%s' would be %" PRId64
+                       " bytes with what it includes; at most %d",
+                       swarm->app_name, swarm->config_name, swarm->proc_name, *out, CONFIG_BYTES);
+    return r;
+}
+
 /* The part of a wish that makes two releases of one build differ. Given. */
 static int make_settings(struct vr_tx *tx, const struct vr_swarm_row *swarm, json_t **out,
                          struct vr_err *err)
@@ -119,6 +136,7 @@ static int make_wish(struct vr_tx *tx, const struct vr_swarm_row *swarm, json_t 
 {
     VR_ROW(app) app = {0};
     vr_auto_json json_t *wish = NULL;
+    int64_t bytes;
     int r;
 
     r = vr_store_app_find_id(tx, swarm->app_id, &app, err);
@@ -127,9 +145,12 @@ static int make_wish(struct vr_tx *tx, const struct vr_swarm_row *swarm, json_t 
     if (r == 0)
         r = make_settings(tx, swarm, &wish, err);
     if (r == 0)
+        r = measure(tx, swarm, wish, &bytes, err);
+    if (r == 0)
         r = add_buildpacks(tx, &app, wish, err);
     if (r < 0)
         return r;
+    vr_json_set(wish, "config_bytes", json_integer(bytes));
     vr_json_set(wish, "app", json_string(app.name));
     vr_json_set(wish, "repo_url", json_string(app.resolved_url));
     vr_json_set(wish, "repo_type", json_string(app.repo_type));
@@ -155,6 +176,7 @@ int vr_dispatch_refresh_merged(struct vr_tx *tx, int64_t swarm_id, struct vr_err
     vr_auto_free char *config_text = NULL;
     vr_auto_free char *env_text = NULL;
     char sum[VR_SHA256_HEX];
+    int64_t bytes;
     int r = vr_store_swarm_find_id(tx, swarm_id, &swarm, err);
 
     if (r == 0)
@@ -166,8 +188,9 @@ int vr_dispatch_refresh_merged(struct vr_tx *tx, int64_t swarm_id, struct vr_err
     shown_env = vr_secret_masked(json_object_get(settings, "env"));
     config_text = vr_json_dump_sorted(shown_config);
     env_text = vr_json_dump_sorted(shown_env);
-    return vr_store_swarm_set_merged(tx, swarm_id,
-                                     &(struct vr_swarm_merged){config_text, env_text, sum}, err);
+    r = vr_store_swarm_set_merged(tx, swarm_id,
+                                  &(struct vr_swarm_merged){config_text, env_text, sum}, err);
+    return r < 0 ? r : measure(tx, &swarm, settings, &bytes, err);
 }
 
 int vr_dispatch_fill_sums(struct vr_tx *tx, struct vr_err *err)
@@ -176,8 +199,11 @@ int vr_dispatch_fill_sums(struct vr_tx *tx, struct vr_err *err)
     size_t n;
     int r = vr_store_swarm_ids_unsummed(tx, &ids, &n, err);
 
-    for (size_t i = 0; r == 0 && i < n; i++)
+    for (size_t i = 0; r == 0 && i < n; i++) {
         r = vr_dispatch_refresh_merged(tx, ids[i], err);
+        if (r == -VR_INVALID) /* too much config: it cannot be dispatched; the server starts */
+            r = 0;
+    }
     return r < 0 ? r : vr_store_rollout_fill_sums(tx, err);
 }
 

@@ -49,6 +49,8 @@ int vr_dispatch_wish(struct vr_tx *tx, int64_t swarm_id, json_t **out, struct vr
 /**
  * Merge a swarm's ingredients and its own config and env anew; store them masked, for display, and
  * the sum of what a dispatch would freeze now, by which a swarm is seen to be outdated.
+ *
+ * Returns -VR_INVALID, with all of that done, if it is more than a host is sent of one proc.
  */
 VR_MUST_USE
 int vr_dispatch_refresh_merged(struct vr_tx *tx, int64_t swarm_id, struct vr_err *err);

@@ -5,6 +5,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 
+#define KIB (INT64_C(1) << 10)
 #define MIB (INT64_C(1) << 20)
 
 /* What a call has already put on a host. */
@@ -22,7 +23,12 @@ static bool is_short_of_memory(const struct vr_plan_host *h, int64_t mem_bytes, 
     return h->mem_committed + (taken + 1) * mem_bytes > h->mem_capacity;
 }
 
-/* NULL if the host fits but for its memory. */
+static bool is_short_of_config(const struct vr_plan_host *h, int64_t config_bytes, int64_t taken)
+{
+    return h->config_bytes + (taken + 1) * config_bytes > VR_PLACE_CONFIG_BYTES;
+}
+
+/* NULL if the host fits but for its memory and the bytes of its config. */
 static const char *refusal(const struct vr_plan_host *h)
 {
     if (h->liveness == VR_SUSPECT)
@@ -52,7 +58,7 @@ static bool is_brief(const struct vr_plan_host *h)
 /* The load of a candidate while procs are being placed. */
 struct load {
     const struct vr_plan_host *host;
-    int64_t of_swarm, of_app, mem;
+    int64_t of_swarm, of_app, mem, config;
     bool fits, avoided;
 };
 
@@ -72,14 +78,15 @@ static bool is_better(const struct load *a, const struct load *b)
     return strcmp(a->host->name, b->host->name) < 0;
 }
 
-static struct load *pick(struct load *loads, size_t count, int64_t mem_bytes)
+static struct load *pick(struct load *loads, size_t count, const struct vr_place_wish *wish)
 {
     struct load *best = NULL;
 
     for (size_t i = 0; i < count; i++) {
         struct load *l = &loads[i];
 
-        if (!l->fits || l->mem + mem_bytes > l->host->mem_capacity)
+        if (!l->fits || l->mem + wish->mem_bytes > l->host->mem_capacity ||
+            l->config + wish->config_bytes > VR_PLACE_CONFIG_BYTES)
             continue;
         if (!best || is_better(l, best))
             best = l;
@@ -102,34 +109,40 @@ size_t vr_place(const struct vr_plan_host *hosts, size_t host_count,
             .of_swarm = wish->counts[i],
             .of_app = h->procs_of_app,
             .mem = h->mem_committed,
+            .config = h->config_bytes,
             .fits = h->squad == wish->squad && !refusal(h),
             .avoided = h->id == wish->avoid,
         };
         *out_brief |= h->squad == wish->squad && is_brief(h);
     }
     while (placed < wish->count) {
-        struct load *best = pick(loads, host_count, wish->mem_bytes);
+        struct load *best = pick(loads, host_count, wish);
 
         if (!best)
             break;
         best->of_swarm++;
         best->of_app++;
         best->mem += wish->mem_bytes;
+        best->config += wish->config_bytes;
         out_hosts[placed++] = (size_t)(best - loads);
     }
     return placed;
 }
 
-static void explain_one(const struct vr_plan_host *h, int64_t mem_bytes, int64_t taken, char *out,
-                        size_t bytes)
+static void explain_one(const struct vr_plan_host *h, const struct vr_place_wish *wish,
+                        int64_t taken, char *out, size_t bytes)
 {
     const char *why = refusal(h);
 
     if (why)
         snprintf(out, bytes, "%s: %s", h->name, why);
-    else if (is_short_of_memory(h, mem_bytes, taken))
+    else if (is_short_of_memory(h, wish->mem_bytes, taken))
         snprintf(out, bytes, "%s: %" PRId64 " of %" PRId64 " MiB free", h->name,
-                 (h->mem_capacity - h->mem_committed - taken * mem_bytes) / MIB, mem_bytes / MIB);
+                 (h->mem_capacity - h->mem_committed - taken * wish->mem_bytes) / MIB,
+                 wish->mem_bytes / MIB);
+    else if (is_short_of_config(h, wish->config_bytes, taken))
+        snprintf(out, bytes, "%s: no room for %" PRId64 " more KiB of config: at most %d", h->name,
+                 wish->config_bytes / KIB, (int)(VR_PLACE_CONFIG_BYTES / KIB));
     else
         snprintf(out, bytes, "%s: has room", h->name);
 }
@@ -147,8 +160,7 @@ void vr_place_explain(const struct vr_plan_host *hosts, size_t host_count,
 
         if (hosts[i].squad != wish->squad)
             continue;
-        explain_one(&hosts[i], wish->mem_bytes, taken_on(i, placed, placed_count), one,
-                    sizeof(one));
+        explain_one(&hosts[i], wish, taken_on(i, placed, placed_count), one, sizeof(one));
         used += (size_t)snprintf(out + used, bytes - used, "%s%s", between, one);
         between = "; ";
     }

@@ -5,9 +5,16 @@
 
 #include "engine/plan.h"
 
+/*
+ * Config and environment of all procs of a host. They are one document with much else, which host
+ * and server bound: a host of which it were longer would hear nothing any more, of any proc.
+ */
+#define VR_PLACE_CONFIG_BYTES (6 << 20)
+
 struct vr_place_wish {
     int64_t squad;
     int64_t mem_bytes;     /* limit of one proc */
+    int64_t config_bytes;  /* of config and environment of one proc */
     size_t count;          /* procs to place */
     int64_t avoid;         /* host taken only if no other fits, or 0 */
     const int32_t *counts; /* procs of this swarm on each host, in the order of the hosts */
@@ -15,9 +22,9 @@ struct vr_place_wish {
 
 /**
  * Choose a host for each of wish->count procs: only live and active hosts of the squad with role
- * app, matching labels, a free port, disk and memory for it; of these the one with the fewest
- * procs of this swarm, then of this app, then the lowest memory share, then by name. Each proc
- * that is placed counts for the next.
+ * app, matching labels, a free port, disk, memory and room for its config; of these the one with
+ * the fewest procs of this swarm, then of this app, then the lowest memory share, then by name.
+ * Each proc that is placed counts for the next.
  *
  * @out_hosts  room for wish->count indices into hosts
  * @out_brief  true if a host was passed over only because it is silent just now

@@ -96,6 +96,7 @@ struct vr_plan_host {
     bool ports_left;
     int64_t mem_capacity;  /* bytes, overcommit already in it */
     int64_t mem_committed; /* sum of limits of everything not stopped on it */
+    int64_t config_bytes;  /* sum of config and environment of the same */
     int32_t procs_of_app;  /* not stopped, of this swarm's app, of any swarm */
 };
 
@@ -162,8 +163,9 @@ struct vr_plan_frozen {
     int64_t squad;
     int64_t pool; /* 0 none */
     int32_t size;
-    int32_t batch;     /* 0: everything at once behind the gate */
-    int64_t mem_bytes; /* limit of one proc */
+    int32_t batch;        /* 0: everything at once behind the gate */
+    int64_t mem_bytes;    /* limit of one proc */
+    int64_t config_bytes; /* of config and environment of one proc */
 };
 
 struct vr_plan_active {

@@ -932,6 +932,25 @@ TEST(place__order__fewest_of_swarm_then_app_then_memory_then_name)
     free(f);
 }
 
+TEST(place__config_of_a_host__is_bounded_as_its_memory_is)
+{
+    struct fixture *f = vr_alloc(sizeof(*f));
+    int32_t counts[5] = {0};
+    struct vr_place_wish wish = {
+        .squad = 1, .config_bytes = VR_PLACE_CONFIG_BYTES / 2, .count = 2, .counts = counts};
+    size_t hosts[2];
+    char why[400];
+    bool brief;
+
+    init(f);
+    for (size_t i = 0; i < 5; i++)
+        f->hosts[i].config_bytes = i == 1 ? VR_PLACE_CONFIG_BYTES / 2 : VR_PLACE_CONFIG_BYTES;
+    CHECK(vr_place(f->hosts, 5, &wish, hosts, &brief) == 1 && hosts[0] == 1);
+    vr_place_explain(f->hosts, 5, &wish, hosts, 1, why, sizeof(why));
+    CHECK(strstr(why, "no room for 3072 more KiB of config: at most 6144"));
+    free(f);
+}
+
 #define MANY 1000
 
 TEST(plan__a_thousand_procs_and_hosts__well_below_a_second)

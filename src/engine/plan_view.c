@@ -234,6 +234,7 @@ void plan_pick_hosts(struct plan *p, size_t wanted, int64_t avoid)
     struct vr_place_wish wish = {
         .squad = p->goal->squad,
         .mem_bytes = p->goal->mem_bytes,
+        .config_bytes = p->goal->config_bytes,
         .count = wanted,
         .avoid = avoid,
         .counts = counts,
@@ -249,7 +250,9 @@ void plan_pick_hosts(struct plan *p, size_t wanted, int64_t avoid)
 const char *plan_explain_no_room(struct plan *p, size_t wanted)
 {
     vr_auto_free int32_t *counts = vr_alloc_array(p->snap->host_count + 1, sizeof(*counts));
-    struct vr_place_wish wish = {.squad = p->goal->squad, .mem_bytes = p->goal->mem_bytes};
+    struct vr_place_wish wish = {.squad = p->goal->squad,
+                                 .mem_bytes = p->goal->mem_bytes,
+                                 .config_bytes = p->goal->config_bytes};
     char why[VR_PLAN_TEXT_BYTES - 64];
 
     wish.counts = counts;

@@ -196,6 +196,7 @@ static int load_hosts(struct vr_tx *tx, const struct vr_snapshot_spec *spec, str
             if (loads[k].host_id != h->id)
                 continue;
             h->mem_committed = loads[k].mem_bytes;
+            h->config_bytes = loads[k].config_bytes;
             h->procs_of_app = (int32_t)loads[k].of_app;
             h->ports_left = loads[k].ports <= ports.last - ports.first;
         }
@@ -450,18 +451,19 @@ static int read_policy(const struct vr_rollout_row *row, struct vr_policy *out, 
     return r < 0 ? r : vr_policy_merge(out, doc, err);
 }
 
-static int64_t memory_of(const struct vr_rollout_row *row)
+/* What one proc takes of its host. */
+static void read_needs(const struct vr_rollout_row *row, struct vr_plan_frozen *out)
 {
     vr_auto_json json_t *wish = NULL;
     const char *limit;
-    int64_t bytes = 0;
 
     if (vr_json_parse(vr_str(row->wish_json), VR_JSON_BYTES, &wish, NULL) < 0)
-        return 0;
+        return;
     limit = json_string_value(json_object_get(wish, "mem_limit"));
     if (limit)
-        vr_ignore(vr_parse_bytes(vr_str(limit), &bytes, NULL), "checked when it was frozen");
-    return bytes;
+        vr_ignore(vr_parse_bytes(vr_str(limit), &out->mem_bytes, NULL),
+                  "checked when it was frozen");
+    out->config_bytes = json_integer_value(json_object_get(wish, "config_bytes"));
 }
 
 static int freeze(const struct vr_rollout_row *row, struct vr_plan_frozen *out,
@@ -478,8 +480,8 @@ static int freeze(const struct vr_rollout_row *row, struct vr_plan_frozen *out,
         .pool = row->pool_id,
         .size = (int32_t)row->size,
         .batch = (int32_t)policy->batch,
-        .mem_bytes = memory_of(row),
     };
+    read_needs(row, out);
     snprintf(out->id, sizeof(out->id), "%s", row->id);
     return 0;
 }

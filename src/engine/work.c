@@ -718,6 +718,9 @@ static int take_release(struct vr_tx *tx, const struct vr_snapshot *snap, const 
 
     if (r == 0)
         r = vr_store_secret_hashed(tx, env, &hashed_env, err);
+    if (r == 0)
+        r = vr_store_secret_bytes(tx, (json_t *const[]){(json_t *)config, (json_t *)env}, 2,
+                                  &row.config_bytes, err);
     if (r < 0)
         return r;
     content.config = hashed_config;

@@ -566,3 +566,52 @@ TEST(repositories__credentials_in_their_urls__are_masked_and_stay)
     CHECK(vr_store_app_find(tx, "till", &row, &r.err) == 0);
     CHECK_STR(row.repo_url, "https://bot:tok3n@example.com/a.git");
 }
+
+#define BIG_SECRETS 20 /* of an ingredient, each as long as one may be */
+
+/* A host is told of all its procs in one message: nobody may make that too long for it. */
+TEST(swarm__more_config_than_a_host_is_sent__is_refused_by_name)
+{
+    RIG(r);
+    vr_auto_free char *value = vr_alloc(VR_SECRET_BYTES_MAX + 1);
+    static const char *const swarm =
+        "{\"app\": \"/api/v1/apps/big/\", \"squad\": \"/api/v1/squads/big/\","
+        " \"config_name\": \"prod\", \"proc_name\": \"web\","
+        " \"config_ingredients\": [\"/api/v1/ingredients/1/\"]}";
+
+    CHECK(rig_start(&r));
+    memset(value, 's', VR_SECRET_BYTES_MAX);
+    CHECK(rig_send(&r, "POST", "/api/v1/apps/", "ann",
+                   "{\"name\": \"big\", \"repo_url\": \"https://git.example.com/big.git\"}") ==
+          201);
+    CHECK(rig_send(&r, "POST", "/api/v1/squads/", "ann", "{\"name\": \"big\"}") == 201);
+    CHECK(rig_send(&r, "POST", "/api/v1/ingredients/", "ann", "{\"name\": \"big\"}") == 201);
+    for (int i = 0; i < BIG_SECRETS; i++) {
+        vr_auto_free char *body = vr_strf("{\"secrets\": {\"env\": {\"S%d\": \"%s\"}}}", i, value);
+
+        CHECK(rig_send(&r, "PATCH", "/api/v1/ingredients/1/", "ann", body) == 202);
+    }
+    CHECK(rig_send(&r, "POST", "/api/v1/swarms/", "ann", swarm) == 400);
+    CHECK(rig_says(&r, "config and environment of swarm 'big-prod-web' would be 13") &&
+          rig_says(&r, "at most 1048576"));
+}
+
+/* The method that counts is a part of the request: else a deletion would be answered as done. */
+TEST(idempotency__another_method_by_override__is_another_request)
+{
+    RIG(r);
+    const char *patch[] = {"Content-Type: application/json", "Idempotency-Key: k1",
+                           "X-HTTP-Method-Override: PATCH", NULL};
+    const char *remove[] = {"Content-Type: application/json", "Idempotency-Key: k1",
+                            "X-HTTP-Method-Override: DELETE", NULL};
+    struct vr_http_call call = {
+        .method = "POST", .user = "ann", .password = RIG_PASSWORD, .headers = patch, .body = "{}"};
+
+    CHECK(rig_start(&r));
+    CHECK(rig_send(&r, "POST", "/api/v1/ingredients/", "ann", "{\"name\": \"db\"}") == 201);
+    CHECK(rig_call(&r, call, "/api/v1/ingredients/1/") == 202);
+    call.headers = remove;
+    CHECK(rig_call(&r, call, "/api/v1/ingredients/1/") == 409);
+    CHECK(rig_says(&r, "Idempotency-Key 'k1' was used for another request"));
+    CHECK(rig_get(&r, "/api/v1/ingredients/1/", "ann") == 200);
+}

@@ -54,6 +54,7 @@ static void add_load(struct vr_host_load *load, struct vr_db_rows *rows)
     load->ports += vr_db_i64(rows, 2);
     load->of_swarm += vr_db_i64(rows, 3);
     load->of_app += vr_db_i64(rows, 4);
+    load->config_bytes += vr_db_i64(rows, 6);
     if (mem && vr_parse_bytes(vr_str(mem), &bytes, NULL) == 0)
         load->mem_bytes += bytes * count;
 }
@@ -69,7 +70,7 @@ int vr_store_host_loads(struct vr_tx *tx, int64_t swarm_id, struct vr_host_load 
         "SELECT p.host_id, count(*), sum(CASE WHEN p.port > 0 THEN 1 ELSE 0 END),"
         " sum(CASE WHEN p.swarm_id = $1 THEN 1 ELSE 0 END),"
         " sum(CASE WHEN b.app_id = (SELECT app_id FROM swarms WHERE id = $1) THEN 1 ELSE 0 END),"
-        " r.mem_limit FROM procs p JOIN releases r ON r.id = p.release_id"
+        " r.mem_limit, sum(r.config_bytes) FROM procs p JOIN releases r ON r.id = p.release_id"
         " JOIN builds b ON b.id = r.build_id WHERE " VR_PROC_LIVE(
             "p") " GROUP BY p.host_id, r.mem_limit ORDER BY p.host_id",
         VR_I(swarm_id));

@@ -56,11 +56,12 @@ int vr_store_host_list(struct vr_tx *tx, int64_t squad_id, struct vr_host_rows *
 /** What placement needs to know of a host besides its row. */
 struct vr_host_load {
     int64_t host_id;
-    int64_t procs;     /* not stopped, of any swarm */
-    int64_t of_swarm;  /* of these, of the swarm asked about */
-    int64_t of_app;    /* and of its app */
-    int64_t ports;     /* used ones of the range */
-    int64_t mem_bytes; /* sum of their memory limits; procs without one count 0 */
+    int64_t procs;        /* not stopped, of any swarm */
+    int64_t of_swarm;     /* of these, of the swarm asked about */
+    int64_t of_app;       /* and of its app */
+    int64_t ports;        /* used ones of the range */
+    int64_t mem_bytes;    /* sum of their memory limits; procs without one count 0 */
+    int64_t config_bytes; /* sum of their config and environment */
 };
 
 /** Of every host that has procs. @out_v given: release with free(). */

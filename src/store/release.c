@@ -7,14 +7,15 @@
 #define SELECT_RELEASE                                                                             \
     "SELECT r.id, r.build_id, r.config_yaml, r.config_json, r.env_yaml, r.env_json,"               \
     " r.volumes_json, r.run_as, r.mem_limit, r.memsw_limit, r.newer_json, r.hash,"                 \
-    " r.content_sha256, r.created_us, a.name, b.tag, b.app_id FROM releases r"                     \
+    " r.content_sha256, r.config_bytes, r.created_us, a.name, b.tag, b.app_id FROM releases r"     \
     " JOIN builds b ON b.id = r.build_id JOIN apps a ON a.id = b.app_id "
 
 FIELDS(release, "release", I(release, id), I(release, build_id), T(release, config_yaml),
        T(release, config_json), T(release, env_yaml), T(release, env_json),
        T(release, volumes_json), T(release, run_as), T(release, mem_limit), T(release, memsw_limit),
-       T(release, newer_json), T(release, hash), T(release, content_sha256), I(release, created_us),
-       T(release, app_name), T(release, tag), I(release, app_id))
+       T(release, newer_json), T(release, hash), T(release, content_sha256),
+       I(release, config_bytes), I(release, created_us), T(release, app_name), T(release, tag),
+       I(release, app_id))
 
 int vr_store_release_find_id(struct vr_tx *tx, int64_t id, struct vr_release_row *out,
                              struct vr_err *err)
@@ -30,14 +31,15 @@ static int insert(struct vr_tx *tx, const struct vr_release_row *row, int64_t *o
         tx->db, out_id, err,
         "INSERT INTO releases (build_id, config_yaml, config_json, env_yaml, env_json,"
         " volumes_json, run_as, mem_limit, memsw_limit, newer_json, hash, content_sha256,"
-        " created_us) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)"
+        " created_us, config_bytes)"
+        " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)"
         " RETURNING id",
         VR_I(row->build_id), VR_T(vr_row_or(row->config_yaml, "")),
         VR_T(vr_row_or(row->config_json, "{}")), VR_T(vr_row_or(row->env_yaml, "")),
         VR_T(vr_row_or(row->env_json, "{}")), VR_T(vr_row_or(row->volumes_json, "[]")),
         VR_T(vr_row_or(row->run_as, "nobody")), VR_T(row->mem_limit), VR_T(row->memsw_limit),
         VR_T(vr_row_or(row->newer_json, "{}")), VR_T(row->hash), VR_T(row->content_sha256),
-        VR_I(row->created_us));
+        VR_I(row->created_us), VR_I(row->config_bytes));
 }
 
 int vr_store_release_take(struct vr_tx *tx, const struct vr_release_row *row, int64_t *out_id,

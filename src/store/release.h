@@ -19,6 +19,7 @@ struct vr_release_row {
     char *newer_json;
     char *hash;
     char *content_sha256;
+    int64_t config_bytes; /* of config and environment as hosts get them, secrets in plain */
     int64_t created_us;
     char *app_name; /* joined; ignored on write */
     char *tag;

@@ -233,6 +233,21 @@ json_t *vr_secrets_resolve(const struct vr_secrets *secrets, const json_t *dict)
     return vr_secret_replace(dict, plain_text, (void *)secrets, NULL);
 }
 
+int vr_store_secret_bytes(struct vr_tx *tx, json_t *const *dicts, size_t count, int64_t *out,
+                          struct vr_err *err)
+{
+    VR_OWNED(vr_secrets_free) struct vr_secrets *secrets = NULL;
+    int r = vr_secrets_load(tx, dicts, count, &secrets, err);
+
+    *out = 0;
+    for (size_t i = 0; r == 0 && i < count; i++) {
+        vr_auto_json json_t *plain = secrets->n ? vr_secrets_resolve(secrets, dicts[i]) : NULL;
+
+        *out += (int64_t)json_dumpb(plain ? plain : dicts[i], NULL, 0, JSON_COMPACT);
+    }
+    return r;
+}
+
 static const char *key_of(const json_t *dict, int64_t id)
 {
     const char *key;

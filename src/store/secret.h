@@ -64,6 +64,14 @@ VR_DEFINE_OWNED(struct vr_secrets, vr_secrets_free)
 json_t *vr_secrets_resolve(const struct vr_secrets *secrets, const json_t *dict);
 
 /**
+ * How long the dicts are as JSON with the plain values: what a host is sent of them.
+ * @dicts  borrowed, may hold NULL
+ */
+VR_MUST_USE
+int vr_store_secret_bytes(struct vr_tx *tx, json_t *const *dicts, size_t count, int64_t *out,
+                          struct vr_err *err);
+
+/**
  * Seal up to VR_SECRET_RESEAL_MAX rows anew whose key is not the newest.
  * @out_left  rows that still have an older one
  */

@@ -33,8 +33,11 @@ static void hash_request(struct vr_write *w)
     const char *path = vr_http_req_path(w->call->req);
     const char *query = vr_http_req_query_text(w->call->req);
     struct vr_str body = vr_http_req_body(w->call->req);
+    const char *override = vr_http_req_header(w->call->req, "x-http-method-override");
     char sha256[VR_SHA256_HEX];
 
+    if (override) /* else it is a POST */
+        vr_hash_add(hash, override, strlen(override) + 1);
     vr_hash_add(hash, path, strlen(path) + 1);
     vr_hash_add(hash, query, strlen(query) + 1);
     vr_hash_add(hash, body.p, body.n);

@@ -309,6 +309,10 @@ static int merge_swarms(struct vr_importer *im, struct vr_err *err)
             r = vr_parse_i64(vr_str(id), 1, INT64_MAX, &n, err);
         if (r == 0)
             r = vr_dispatch_refresh_merged(im->spec->tx, n, err);
+        if (r == -VR_INVALID) { /* too much config: it is kept, and cannot be dispatched */
+            vr_import_note(im, "%s", err->msg);
+            r = 0;
+        }
     }
     return r;
 }

@@ -214,6 +214,8 @@ CREATE TABLE schedules (
     result TEXT NOT NULL DEFAULT ''     -- one sentence
 );
 
+-- Of config and environment as hosts get them, secrets in plain.
+ALTER TABLE releases ADD COLUMN config_bytes BIGINT NOT NULL DEFAULT 0;
 ALTER TABLE releases ADD COLUMN pinned SMALLINT NOT NULL DEFAULT 0; -- never collected
 CREATE INDEX builds_by_blob ON builds (file_sha256);
 CREATE INDEX rollouts_by_end ON rollouts (ended_us);
