@@ -3,6 +3,7 @@
 #include "store/import.h"
 
 #include "core/buf.h"
+#include "fmt/json.h"
 #include "store/row.h"
 
 #define SQL_BYTES   4096
@@ -22,8 +23,22 @@ static struct vr_db_value value_of(const json_t *value)
     return VR_T(json_string_value(value));
 }
 
-int vr_store_import_row(struct vr_tx *tx, const char *table, const json_t *row, struct vr_err *err)
+/* What the functions of apps and buildpacks write beside the URL of a repository. */
+static json_t *completed(const json_t *row)
 {
+    const char *url = json_string_value(json_object_get(row, "repo_url"));
+    vr_auto_free char *shown = vr_row_shown_url(url);
+    json_t *out = json_copy((json_t *)row);
+
+    if (shown)
+        json_object_set_new(out, "shown_url", json_string(shown));
+    return out;
+}
+
+int vr_store_import_row(struct vr_tx *tx, const char *table, const json_t *given,
+                        struct vr_err *err)
+{
+    vr_auto_json json_t *row = completed(given);
     struct vr_db_value values[VR_IMPORT_COLUMNS_MAX];
     vr_auto_buf struct vr_buf sql = VR_BUF(SQL_BYTES);
     vr_auto_buf struct vr_buf places = VR_BUF(SQL_BYTES);
@@ -32,7 +47,7 @@ int vr_store_import_row(struct vr_tx *tx, const char *table, const json_t *row, 
     json_t *value;
 
     vr_buf_addf(&sql, "INSERT INTO %s (", table);
-    json_object_foreach ((json_t *)row, column, value) {
+    json_object_foreach (row, column, value) {
         if (n == VR_IMPORT_COLUMNS_MAX || !is_name(column) || !is_name(table))
             return vr_fail(err, VR_BUG, "'%s.%s' is no column to import", table, column);
         values[n++] = value_of(value);

@@ -17,7 +17,7 @@ COPY public.auth_user (id, password, last_login, is_superuser, username, first_n
 
 
 COPY public.deployment_app (id, name, repo_url, repo_type, buildpack_id, stack_id) FROM stdin;
-1	shop	https://git.example.com/shop.git	git	2	1
+1	shop	https://bot:hunter2@git.example.com/shop.git	git	2	1
 3	old-name	https://git.example.com/old	hg	\N	\N
 \.
 

@@ -83,6 +83,8 @@ def test_a_dump_becomes_a_platform(moved):
     assert [s["name"] for s in api.objects("/api/v1/stacks/")] == ["trusty"]
     packs = [b["repo_url"] for b in api.objects("/api/v1/buildpacks/")]
     assert packs[0] == "https://github.com/x/bp.git" and packs[1].startswith("builtin:")
+    assert "hunter2" not in api.call("GET", "/api/v1/apps/").body and "git.example.com/shop.git" in \
+        api.get("/api/v1/apps/shop/")["repo_url"]
     versions = api.objects("/api/v1/swarms/5/versions/")
     assert [(v["user"], v["time"], v["comment"]) for v in versions] == \
         [(None, "2015-07-10T10:00:00Z", "Updated from the API."), ("ann", "2015-07-09T10:00:00Z", "Created from web form.")]

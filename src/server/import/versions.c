@@ -9,6 +9,7 @@
 #include "core/clock.h"
 #include "fmt/json.h"
 #include "model/field.h"
+#include "model/secret.h"
 #include "server/import/value.h"
 
 #include <string.h>
@@ -20,6 +21,7 @@ enum kind {
     REF,    /* an id */
     REFS,   /* a list of ids */
     TAG,    /* of a release, by its id */
+    URL,    /* of a repository: without credentials */
 };
 
 struct field {
@@ -39,14 +41,14 @@ struct model {
 
 static const struct field app_fields[] = {
     {"name", "name", PLAIN},
-    {"repo_url", "repo_url", PLAIN},
+    {"repo_url", "repo_url", URL},
     {"repo_type", "repo_type", PLAIN},
     {"buildpack", "buildpack", REF, "deployment_buildpack"},
     {"stack", "stack", REF, "deployment_osstack"},
 };
 
 static const struct field buildpack_fields[] = {
-    {"repo_url", "repo_url", PLAIN},
+    {"repo_url", "repo_url", URL},
     {"repo_type", "repo_type", PLAIN},
     {"desc", "desc", PLAIN},
     {"order", "order", PLAIN},
@@ -157,6 +159,14 @@ static json_t *tag_of(const struct vr_importer *im, const json_t *release)
     return tag ? json_incref(tag) : json_string("");
 }
 
+static json_t *masked(const json_t *value)
+{
+    vr_auto_free char *url =
+        json_is_string(value) ? vr_secret_masked_url(json_string_value(value)) : NULL;
+
+    return url ? json_string(url) : json_null();
+}
+
 static json_t *field_value(const struct vr_importer *im, const struct field *field,
                            const json_t *value)
 {
@@ -172,6 +182,8 @@ static json_t *field_value(const struct vr_importer *im, const struct field *fie
         return references(im, field->table, value);
     case TAG:
         return tag_of(im, value);
+    case URL:
+        return masked(value);
     }
     return json_incref((json_t *)value);
 }
