@@ -227,6 +227,18 @@ static int call_server(struct vr_api *api, const struct vr_api_request *q,
 
 #define auto_result __attribute__((cleanup(vr_http_result_fini))) struct vr_http_result
 
+/* Whoever shows a list counts on its members being objects. */
+static int check_list(const json_t *answer, struct vr_err *err)
+{
+    const json_t *object;
+    size_t i;
+
+    json_array_foreach (json_object_get(answer, "objects"), i, object)
+        if (!json_is_object(object))
+            return vr_fail(err, VR_PARSE, "objects[%zu] is not an object", i);
+    return 0;
+}
+
 int vr_api_request(struct vr_api *api, const struct vr_api_request *q, json_t **out,
                    struct vr_err *err)
 {
@@ -243,8 +255,12 @@ int vr_api_request(struct vr_api *api, const struct vr_api_request *q, json_t **
     if (out && answer.body_bytes) {
         r = vr_json_parse((struct vr_str){answer.body, answer.body_bytes}, VR_API_BODY_BYTES,
                           &value, err);
-        if (r < 0)
+        if (r == 0)
+            r = check_list(value, err);
+        if (r < 0) {
+            json_decref(value);
             return vr_fail_in(err, r, "answer to %s %s", q->method, q->path);
+        }
     }
     if (out)
         *out = value;

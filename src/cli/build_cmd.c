@@ -9,7 +9,6 @@
 #include "cli/swarms.h"
 #include "core/str.h"
 #include "fmt/json.h"
-#include "sys/fs.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -47,7 +46,7 @@ static int show_log(struct vr_api *api, const char *id, bool follow, int fd, str
         int r = vr_api_get_text(api, path, &piece, err);
 
         if (r >= 0)
-            r = vr_fd_write_all(fd, piece.text, piece.len, err);
+            r = vr_out_write(fd, piece.text, piece.len, err);
         if (r < 0)
             return r;
         if (piece.end || (!follow && piece.next <= from))

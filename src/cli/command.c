@@ -109,12 +109,14 @@ static int print_help(const struct call *call, FILE *to)
 static int fail(const struct call *call, const struct vr_err *err)
 {
     bool colour = call->cli->out.colour_err;
+    vr_auto_buf struct vr_buf text = VR_BUF(HELP_BYTES);
 
     /* Whoever reads our output has gone: nobody wants to hear of it. */
     if (err->sys == EPIPE)
         return VR_EXIT_FAILED;
+    vr_out_add_visible(&text, err->msg, strlen(err->msg));
     fprintf(stderr, "%s%s:%s %s\n", colour ? "\033[31m" : "", vr_buf_text(&call->path),
-            colour ? "\033[0m" : "", err->msg);
+            colour ? "\033[0m" : "", vr_buf_text(&text));
     return (int)vr_exit_of_code(err->code);
 }
 

@@ -63,14 +63,75 @@ int vr_out_format_parse(const char *name, enum vr_out_format *out, struct vr_err
                    name);
 }
 
+/* ------------------------------------------------------------------ what others wrote */
+
+size_t vr_out_control(const char *text, const char *end)
+{
+    const unsigned char *p = (const unsigned char *)text;
+    size_t n = (size_t)(end - text);
+
+    if (n && (p[0] < ' ' || p[0] == 0x7f))
+        return 1;
+    if (n >= 2 && p[0] == 0xc2 && p[1] >= 0x80 && p[1] <= 0x9f) /* C1 */
+        return 2;
+    if (n >= 3 && p[0] == 0xe2 && p[1] == 0x80 && p[2] >= 0xaa && p[2] <= 0xae) /* U+202A… */
+        return 3;
+    if (n >= 3 && p[0] == 0xe2 && p[1] == 0x81 && p[2] >= 0xa6 && p[2] <= 0xa9) /* U+2066… */
+        return 3;
+    return 0;
+}
+
+/* The length of `ESC [ <digits and ;> m` at `text`; 0: it is something else. */
+static size_t colour_at(const char *text, const char *end)
+{
+    const char *p = text;
+
+    if (end - text < 3 || p[0] != '\033' || p[1] != '[')
+        return 0;
+    for (p += 2; p < end && ((*p >= '0' && *p <= '9') || *p == ';'); p++)
+        ;
+    return p < end && *p == 'm' ? (size_t)(p + 1 - text) : 0;
+}
+
+void vr_out_add_visible(struct vr_buf *buf, const char *text, size_t n)
+{
+    const char *end = text + n;
+
+    while (text < end) {
+        size_t colour = colour_at(text, end), control = vr_out_control(text, end);
+
+        if (colour || !control || *text == '\n' || *text == '\t') {
+            n = colour ? colour : 1;
+            vr_buf_add_n(buf, text, n);
+        } else {
+            n = control;
+            vr_buf_addc(buf, '^');
+            vr_buf_addc(buf, control == 1 ? (char)(*text ^ 0x40) : '?');
+        }
+        text += n;
+    }
+}
+
+int vr_out_write(int fd, const char *text, size_t n, struct vr_err *err)
+{
+    vr_auto_buf struct vr_buf visible = VR_BUF(2 * n + 1);
+
+    if (!isatty(fd))
+        return vr_fd_write_all(fd, text, n, err);
+    vr_out_add_visible(&visible, text, n);
+    return vr_fd_write_all(fd, vr_buf_text(&visible), visible.len, err);
+}
+
 VR_PRINTF(2, 0)
 static void say(const char *prefix, const char *fmt, va_list args)
 {
-    flockfile(stderr);
-    fputs(prefix, stderr);
-    vfprintf(stderr, fmt, args);
-    fputc('\n', stderr);
-    funlockfile(stderr);
+    vr_auto_free char *text = NULL;
+    vr_auto_buf struct vr_buf line = VR_BUF(VR_OUT_BYTES);
+
+    if (vasprintf(&text, fmt, args) < 0)
+        return;
+    vr_out_add_visible(&line, text, strlen(text));
+    fprintf(stderr, "%s%s\n", prefix, vr_buf_text(&line));
 }
 
 void vr_say(const struct vr_out *out, const char *fmt, ...)
@@ -97,7 +158,7 @@ int vr_out_flush(const struct vr_buf *text, struct vr_err *err)
 {
     if (text->over)
         return vr_fail(err, VR_LIMIT, "the output has more than %u bytes", VR_OUT_BYTES);
-    return vr_fd_write_all(STDOUT_FILENO, vr_buf_text(text), text->len, err);
+    return vr_out_write(STDOUT_FILENO, vr_buf_text(text), text->len, err);
 }
 
 int vr_out_value(const struct vr_out *out, const json_t *value, struct vr_err *err)

@@ -48,7 +48,26 @@ void vr_say(const struct vr_out *out, const char *fmt, ...) VR_PRINTF(2, 3);
 /** One line that matters also with --quiet: `warning: …`. */
 void vr_say_warning(const struct vr_out *out, const char *fmt, ...) VR_PRINTF(2, 3);
 
-/** Write a buffer to standard output; -VR_IO if that fails (a closed pipe ends in silence). */
+/**
+ * How many bytes at `text` are one character that a terminal obeys instead of showing it: control
+ * characters (of C1, too) and those that turn the direction of writing. 0: none.
+ */
+size_t vr_out_control(const char *text, const char *end);
+
+/**
+ * Append text that others wrote: colours (ESC [ … m), line ends and tabs stay, other characters
+ * that a terminal would obey are shown as ^[ and the like.
+ */
+void vr_out_add_visible(struct vr_buf *buf, const char *text, size_t n);
+
+/** Write text of others to a descriptor: to a terminal made visible, elsewhere as it is. */
+VR_MUST_USE
+int vr_out_write(int fd, const char *text, size_t n, struct vr_err *err);
+
+/**
+ * Write a buffer to standard output, as vr_out_write() does; -VR_IO if that fails (a closed pipe
+ * ends in silence).
+ */
 VR_MUST_USE
 int vr_out_flush(const struct vr_buf *text, struct vr_err *err);
 

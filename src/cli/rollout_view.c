@@ -103,7 +103,7 @@ static void add_mark(struct vr_buf *out, enum mark mark, const struct vr_view_st
 static void add_cut(struct vr_buf *out, const char *text, size_t columns)
 {
     const char *end = text + strlen(text);
-    size_t used = 0;
+    size_t used = 0, control;
 
     while (end > text && (unsigned char)end[-1] <= ' ')
         end--;
@@ -111,7 +111,9 @@ static void add_cut(struct vr_buf *out, const char *text, size_t columns)
         used += ((unsigned char)*text & 0xc0) != 0x80;
         if (columns && used > columns)
             return;
-        vr_buf_addc(out, (unsigned char)*text < ' ' ? ' ' : *text);
+        control = vr_out_control(text, end);
+        vr_buf_addc(out, control ? ' ' : *text);
+        text += control ? control - 1 : 0;
     }
 }
 

@@ -2,6 +2,7 @@
 /* Rows of text in aligned columns, for people. */
 #include "cli/table.h"
 
+#include "cli/out.h"
 #include "core/str.h"
 
 #include <stdarg.h>
@@ -57,11 +58,10 @@ void vr_table_mark_spare(struct vr_table *t, size_t first)
 void vr_table_add(struct vr_table *t, const char *text)
 {
     char *cell = vr_strdup(vr_str_is_empty(text) ? "-" : text);
+    const char *end = cell + strlen(cell);
 
-    for (char *c = cell; *c; c++) {
-        if ((unsigned char)*c < ' ' || *c == 0x7f)
-            *c = ' ';
-    }
+    for (char *c = cell; c < end; c++)
+        memset(c, ' ', vr_out_control(c, end));
     t->cells = vr_realloc_array(t->cells, t->count + 1, sizeof(t->cells[0]));
     t->cells[t->count++] = cell;
 }

@@ -75,3 +75,14 @@ TEST(table_write__spare_columns_on_a_narrow_terminal__are_dropped_before_anythin
     CHECK_STR(vr_buf_text(&b), "NAME               STATE\n"
                                "a name of its own  running\n");
 }
+
+/* What a log line, a tag or a server says must not move the cursor or rename the window. */
+TEST(out_add_visible__text_that_a_terminal_obeys__is_shown_and_colours_stay)
+{
+    vr_auto_buf struct vr_buf b = VR_BUF(4096);
+    static const char text[] = "a\033]0;x\007b\033[31mred\033[0m\tc\rd\033[2Je\xc2\x9b"
+                               "1mf\xe2\x80\xaeg\x7fh\303\244\n";
+
+    vr_out_add_visible(&b, text, sizeof(text) - 1);
+    CHECK_STR(vr_buf_text(&b), "a^[]0;x^Gb\033[31mred\033[0m\tc^Md^[[2Je^?1mf^?g^?h\303\244\n");
+}
