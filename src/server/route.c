@@ -24,6 +24,7 @@ const struct vr_route_table vr_route_tables[] = {
     {VR_ROUTE_API, vr_routes_app},
     {VR_ROUTE_API, vr_routes_build},
     {VR_ROUTE_API, vr_routes_host_status},
+    {VR_ROUTE_API, vr_routes_tags},
     {VR_ROUTE_API, vr_routes_ingredient},
     {VR_ROUTE_API, vr_routes_keys},
     {VR_ROUTE_API, vr_routes_log},

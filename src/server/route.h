@@ -100,6 +100,7 @@ extern const struct vr_route vr_routes_resource[]; /* lists, details, sets, sche
 extern const struct vr_route vr_routes_app[];
 extern const struct vr_route vr_routes_build[];
 extern const struct vr_route vr_routes_host_status[];
+extern const struct vr_route vr_routes_tags[];
 extern const struct vr_route vr_routes_ingredient[];
 extern const struct vr_route vr_routes_keys[];
 extern const struct vr_route vr_routes_log[]; /* the audit log, as a list and as a file */

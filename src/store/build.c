@@ -3,6 +3,7 @@
 #include "store/build.h"
 
 #include "core/buf.h"
+#include "fmt/json.h"
 #include "store/row.h"
 
 #define SELECT_BUILD                                                                               \
@@ -249,5 +250,37 @@ int vr_store_build_log_read(struct vr_tx *tx, int64_t id, int64_t at, size_t max
     r = vr_buf_finish(&b, out_text, err);
     if (r == 0)
         *out_n = n;
+    return r;
+}
+
+/* ------------------------------------------------------------------ tags */
+
+static json_t *tag_json(struct vr_db_rows *rows)
+{
+    const char *commit = vr_db_text(rows, 1);
+
+    return json_pack("{s:s, s:s?, s:b, s:o}", "tag", vr_db_text(rows, 0), "commit",
+                     *commit ? commit : NULL, "built", vr_db_bool(rows, 2), "build",
+                     json_sprintf("/api/v1/builds/%" PRId64 "/", vr_db_i64(rows, 3)));
+}
+
+int vr_store_build_tags_json(struct vr_tx *tx, int64_t app_id, json_t **out, struct vr_err *err)
+{
+    VR_OWNED(vr_db_rows_free) struct vr_db_rows *rows = NULL;
+    vr_auto_json json_t *tags = json_array();
+    int r =
+        vr_db_query(tx->db, &rows, err,
+                    "SELECT b.tag, b.commit_id, CASE WHEN t.good IS NULL THEN 0 ELSE 1 END, b.id"
+                    " FROM (SELECT tag, max(id) AS newest,"
+                    " max(CASE WHEN status = 'success' THEN id END) AS good"
+                    " FROM builds WHERE app_id = $1 GROUP BY tag) t"
+                    " JOIN builds b ON b.id = coalesce(t.good, t.newest)"
+                    " ORDER BY t.newest DESC LIMIT $2",
+                    VR_I(app_id), VR_I(VR_BUILD_TAGS_MAX));
+
+    while (r >= 0 && (r = vr_db_next(rows, err)) > 0)
+        vr_json_push(tags, tag_json(rows));
+    if (r == 0)
+        *out = vr_take(tags);
     return r;
 }

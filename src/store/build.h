@@ -5,6 +5,8 @@
 
 #include "store/store.h"
 
+#include <jansson.h>
+
 struct vr_build_row {
     int64_t id;
     int64_t app_id;
@@ -87,6 +89,16 @@ int vr_store_build_touch_waiting(struct vr_tx *tx, int64_t id, struct vr_err *er
 /** Refused while releases were made of it. */
 VR_MUST_USE
 int vr_store_build_delete(struct vr_tx *tx, int64_t id, struct vr_err *err);
+
+#define VR_BUILD_TAGS_MAX 200 /* of one app, newest first */
+
+/**
+ * What was asked to be built of an app: [{"tag", "commit", "built", "build"}], each tag once with
+ * its newest build that succeeded, or else its newest; `commit` and `build` are null where unknown.
+ * Given.
+ */
+VR_MUST_USE
+int vr_store_build_tags_json(struct vr_tx *tx, int64_t app_id, json_t **out, struct vr_err *err);
 
 #define VR_BUILD_LOG_BYTES (16u << 20) /* of one build; what comes after is dropped */
 
