@@ -205,9 +205,9 @@ static int follow_log(struct vr_call *call, const struct watched *watched, struc
         r = vr_store_build_find_id(tx, watched->build_id, &build, err);
     tx = vr_tx_free(tx);
     if (r == 0)
-        vr_build_logs_read(vr_hub_build_logs(call->server->hub), call->req, build.id, watched->from,
-                           &(struct vr_login){call->who.id, call->who.token_id,
-                                              call->who.session_id});
+        vr_build_logs_read(
+            vr_hub_build_logs(call->server->hub), call->req, build.id, watched->from,
+            &(struct vr_login){call->who.id, call->who.token_id, call->who.session_id});
     return vr_log_refuse(call, r, err);
 }
 

@@ -118,7 +118,7 @@ int vr_proc_log_send(struct vr_call *call, const struct vr_proc_row *proc,
                                   .from = log->from,
                                   .lines = log->lines,
                                   .follow = log->follow,
-                              .login = {call->who.id, call->who.token_id, call->who.session_id},
+                                  .login = {call->who.id, call->who.token_id, call->who.session_id},
                                   .as_events = accept && strstr(accept, "text/event-stream")});
     return 0;
 }

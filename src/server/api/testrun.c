@@ -34,8 +34,7 @@ static int show_latest(struct vr_call *call, struct vr_err *err)
         return r;
     if (json_array_size(found) == 0)
         return vr_fail(err, VR_NOT_FOUND, "no run of all uptests has finished yet");
-    redirect(call,
-             json_string_value(json_object_get(json_array_get(found, 0), "resource_uri")));
+    redirect(call, json_string_value(json_object_get(json_array_get(found, 0), "resource_uri")));
     return 0;
 }
 
