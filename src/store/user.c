@@ -78,8 +78,8 @@ static const char *const deletes[] = {
     "DELETE FROM sessions WHERE user_id = $1",
     "DELETE FROM tokens WHERE user_id = $1",
     "DELETE FROM idempotency_keys WHERE user_id = $1",
-    "DELETE FROM profile_dashboards WHERE profile_id IN (SELECT id FROM profiles WHERE user_id = "
-    "$1)",
+    ("DELETE FROM profile_dashboards WHERE profile_id IN"
+     " (SELECT id FROM profiles WHERE user_id = $1)"),
     "DELETE FROM profiles WHERE user_id = $1",
     "UPDATE rollouts SET user_id = NULL WHERE user_id = $1",
     "UPDATE commands SET user_id = NULL WHERE user_id = $1",

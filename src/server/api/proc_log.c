@@ -71,7 +71,7 @@ static int read_search(const struct vr_call *call, struct vr_log_search_spec *sp
                             &spec->limit, err);
     if (r == 0)
         r = vr_query_number(call, "context", 0, VR_LOG_SEARCH_CONTEXT_MAX, 0, &spec->context, err);
-    if (r == 0) /* refused here, in words for who asks, and not on the host */
+    if (r == 0 && spec->text) /* refused here, in words for who asks, and not on the host */
         r = vr_log_search_new(spec, &tried, err);
     return r == -VR_LIMIT ? vr_fail(err, VR_INVALID, "%s", err->msg) : r;
 }
@@ -82,10 +82,8 @@ int vr_log_search_read(const struct vr_call *call, struct vr_log_search_spec *sp
     int r;
 
     *spec = (struct vr_log_search_spec){0};
-    if (!vr_query_find(vr_http_req_query(call->req), "search"))
-        return 0;
-    r = read_search(call, spec, err);
-    return r < 0 ? r : 1;
+    r = read_search(call, spec, err); /* what is wrong is wrong without a search too */
+    return r < 0 ? r : spec->text != NULL;
 }
 
 int vr_proc_log_send(struct vr_call *call, const struct vr_proc_row *proc,

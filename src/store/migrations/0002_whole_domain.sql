@@ -226,3 +226,6 @@ CREATE INDEX procs_live ON procs (id) WHERE (actual <> 'stopped' OR desired <> '
 CREATE INDEX rollouts_by_seq ON rollouts (seq);
 CREATE INDEX rollouts_by_state ON rollouts (state, seq);
 CREATE INDEX rollouts_by_result ON rollouts (result, seq);
+-- The last five that were done: how long is usual.
+CREATE INDEX rollouts_usual ON rollouts (swarm_id, kind, result, seq);
+CREATE INDEX builds_usual ON builds (app_id, status, id);
