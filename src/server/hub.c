@@ -7,6 +7,10 @@
  * looked at again after it was put on the list, so that a change in between is not lost.
  *
  * Lock order: the hub's lock is never held while a transaction is open or an answer is given.
+ *
+ * Streams are put at the head of their list under the lock, by any thread; all else is done with
+ * them by the hub's thread alone. So it walks the list from a head it has seen without the lock,
+ * which every committer needs: what is sent to a thousand streams holds up none of them.
  */
 #include "server/hub.h"
 
@@ -287,40 +291,58 @@ static bool concerns(const struct stream *s, const struct vr_event_row *row)
 }
 
 /* An event of our own stream: three lines, or one message. @id 0: none */
-static void send_named(struct stream *s, int64_t id, const char *name, const char *data)
+static char *named_text(enum vr_reader_form form, int64_t id, const char *name, const char *data)
 {
     vr_auto_free char *line = id ? vr_strf("id: %" PRId64 "\n", id) : vr_strdup("");
-    vr_auto_free char *text =
-        s->out.form == VR_READER_WS
-            ? vr_strf("{\"id\":%" PRId64 ",\"event\":\"%s\",\"data\":%s}", id, name, data)
-            : vr_strf("%sevent: %s\ndata: %s\n\n", line, name, data);
+
+    return form == VR_READER_WS
+               ? vr_strf("{\"id\":%" PRId64 ",\"event\":\"%s\",\"data\":%s}", id, name, data)
+               : vr_strf("%sevent: %s\ndata: %s\n\n", line, name, data);
+}
+
+static void send_named(struct stream *s, int64_t id, const char *name, const char *data)
+{
+    vr_auto_free char *text = named_text(s->out.form, id, name, data);
 
     vr_reader_send(&s->out, text, strlen(text));
 }
 
-static void send_event(struct stream *s, const struct vr_event_row *row)
+static char *event_text(const struct vr_event_row *row, enum vr_hub_form form,
+                        enum vr_reader_form reader)
 {
     vr_auto_free char *data = NULL;
-    vr_auto_free char *text = NULL;
 
-    if (!concerns(s, row))
-        return;
-    switch (s->form) {
+    switch (form) {
     case VR_HUB_EVENTS:
         data = old_event_data(row);
-        text = vr_strf("id: %" PRId64 "\ndata: %s\n\n", row->id, data);
-        break;
+        return vr_strf("id: %" PRId64 "\ndata: %s\n\n", row->id, data);
     case VR_HUB_PROC_CHANGES:
-        text = vr_strf("retry: 1000\ndata: %s\n\n", row->data_json);
-        break;
+        return vr_strf("retry: 1000\ndata: %s\n\n", row->data_json);
     case VR_HUB_ALL:
         data = event_data(row);
-        send_named(s, row->id, row->kind, data);
-        s->last = row->id;
-        return;
+        break;
     }
-    s->last = row->id;
-    vr_reader_send(&s->out, text, strlen(text));
+    return named_text(reader, row->id, row->kind, data);
+}
+
+/* One event to all whom it concerns. Its text is made once for all streams that say it alike. */
+static void send_event(struct stream *first, const struct vr_event_row *row)
+{
+    char *texts[VR_HUB_ALL + 1][VR_READER_WS + 1] = {0};
+
+    for (struct stream *s = first; s; s = s->next) {
+        char **text = &texts[s->form][s->out.form];
+
+        if (!concerns(s, row))
+            continue;
+        if (!*text)
+            *text = event_text(row, s->form, s->out.form);
+        s->last = row->id;
+        vr_reader_send(&s->out, *text, strlen(*text));
+    }
+    for (size_t i = 0; i < VR_COUNT(texts); i++)
+        for (size_t k = 0; k < VR_COUNT(texts[i]); k++)
+            free(texts[i][k]);
 }
 
 /* Events behind `after`, oldest first; the store's limit a call. */
@@ -333,18 +355,30 @@ static int read_events(struct vr_hub *hub, int64_t after, struct vr_event_rows *
     return r < 0 ? r : vr_store_event_list(tx, after, NULL, BATCH, out, err);
 }
 
-static int64_t oldest_needed(struct vr_hub *hub)
+static int64_t oldest_needed(const struct stream *first)
 {
     int64_t oldest = INT64_MAX;
 
-    for (struct stream *s = hub->streams; s; s = s->next)
+    for (const struct stream *s = first; s; s = s->next)
         if (s->last < oldest)
             oldest = s->last;
     return oldest;
 }
 
+/* The streams of now, for the hub's thread; those that come meanwhile are before the first. */
+static struct stream *streams_of(struct vr_hub *hub)
+{
+    struct stream *first;
+
+    pthread_mutex_lock(&hub->lock);
+    first = hub->streams;
+    pthread_mutex_unlock(&hub->lock);
+    return first;
+}
+
 static void drop_streams_over(struct vr_hub *hub)
 {
+    pthread_mutex_lock(&hub->lock);
     for (struct stream **at = &hub->streams; *at;) {
         struct stream *s = *at;
 
@@ -357,36 +391,35 @@ static void drop_streams_over(struct vr_hub *hub)
         vr_reader_fini(&s->out);
         free(s);
     }
+    pthread_mutex_unlock(&hub->lock);
 }
 
-/* Only the hub's thread writes to streams, so their order is that of the ids. */
+/*
+ * Only the hub's thread writes to streams, so their order is that of the ids. Who comes meanwhile
+ * wakes it again.
+ */
 static void distribute(struct vr_hub *hub)
 {
     for (;;) {
         VR_ROWS(event) rows = {0};
         struct vr_err err;
+        struct stream *first;
         int64_t after;
 
-        pthread_mutex_lock(&hub->lock);
         drop_streams_over(hub);
-        after = oldest_needed(hub);
-        pthread_mutex_unlock(&hub->lock);
+        first = streams_of(hub);
+        after = oldest_needed(first);
         if (after == INT64_MAX)
             return;
         if (read_events(hub, after, &rows, &err) < 0) {
             vr_warn(&hub->server->log, "read events: %s", err.msg);
             return;
         }
-        pthread_mutex_lock(&hub->lock);
-        for (struct stream *s = hub->streams; s; s = s->next) {
-            if (s->last < after)
-                continue; /* came meanwhile and begins further back: its events are read next */
-            for (size_t i = 0; i < rows.n; i++)
-                send_event(s, &rows.v[i]);
+        for (size_t i = 0; i < rows.n; i++)
+            send_event(first, &rows.v[i]);
+        for (struct stream *s = first; s; s = s->next)
             if (rows.n && s->last < rows.v[rows.n - 1].id)
                 s->last = rows.v[rows.n - 1].id;
-        }
-        pthread_mutex_unlock(&hub->lock);
         if (rows.n < BATCH)
             return;
     }
@@ -397,8 +430,7 @@ static void beat(struct vr_hub *hub)
     char when[VR_WALL_TEXT_BYTES];
 
     vr_wall_format(vr_wall_now(), false, when);
-    pthread_mutex_lock(&hub->lock);
-    for (struct stream *s = hub->streams; s; s = s->next) {
+    for (struct stream *s = streams_of(hub); s; s = s->next) {
         vr_auto_free char *data =
             vr_strf("{\"now\": \"%s\", \"id\": %" PRId64 ", \"ui_build\": \"%s\"}", when, s->last,
                     VR_VERSION);
@@ -406,7 +438,6 @@ static void beat(struct vr_hub *hub)
         if (s->form == VR_HUB_ALL)
             send_named(s, 0, "beat", data);
     }
-    pthread_mutex_unlock(&hub->lock);
 }
 
 /* The logins of all who read; given. Taken out so that no transaction is open under a lock. */
@@ -418,10 +449,8 @@ static struct vr_login *logins_of(struct vr_hub *hub, size_t *out_n)
     const size_t max = VR_HUB_STREAMS_MAX + VR_PROC_LOGS_MAX + VR_BUILD_LOGS_MAX;
 
     v = vr_alloc_array(max, sizeof(*v));
-    pthread_mutex_lock(&hub->lock);
-    for (struct stream *s = hub->streams; s && n < max; s = s->next)
+    for (struct stream *s = streams_of(hub); s && n < max; s = s->next)
         v[n++] = s->login;
-    pthread_mutex_unlock(&hub->lock);
     n = vr_proc_logs_logins(hub->proc_logs, v, n, max);
     n = vr_build_logs_logins(hub->build_logs, v, n, max);
     *out_n = n;
@@ -430,8 +459,7 @@ static struct vr_login *logins_of(struct vr_hub *hub, size_t *out_n)
 
 static void end_login(struct vr_hub *hub, const struct vr_login *login)
 {
-    pthread_mutex_lock(&hub->lock);
-    for (struct stream *s = hub->streams; s; s = s->next) {
+    for (struct stream *s = streams_of(hub); s; s = s->next) {
         if (memcmp(&s->login, login, sizeof(*login)) != 0)
             continue;
         if (s->out.form == VR_READER_WS)
@@ -439,7 +467,6 @@ static void end_login(struct vr_hub *hub, const struct vr_login *login)
         else
             vr_reader_close(&s->out); /* a client that comes back is told 401 */
     }
-    pthread_mutex_unlock(&hub->lock);
     vr_proc_logs_end_login(hub->proc_logs, login);
     vr_build_logs_end_login(hub->build_logs, login);
 }
