@@ -460,29 +460,44 @@ static void add_count(struct vr_buf *told, int64_t count, const char *what)
         vr_buf_addf(told, "%s%" PRId64 " %s", told->len ? ", " : "deleted ", count, what);
 }
 
+/* What one sweep could not do is no reason to leave out the others; the first is the pass's error.
+ */
+static void note_failure(const struct vr_retention_work *w, int r, const struct vr_err *why,
+                         int *first, struct vr_err *err)
+{
+    if (r == 0)
+        return;
+    vr_error(w->log, "clean up old rows: %s", why->msg);
+    if (*first == 0)
+        *first = vr_fail(err, -r, "%s", why->msg);
+}
+
 int vr_retention_rows(const struct vr_retention_work *w, struct vr_wall now, char **out_told,
                       struct vr_err *err)
 {
     vr_auto_buf struct vr_buf told = VR_BUF(TOLD_BYTES);
+    struct vr_err why = VR_ERR_NULL;
     int64_t secrets = 0;
-    int r = 0;
+    int first = 0, r;
 
-    for (int s = 0; s < VR_SWEEP_COUNT && r == 0; s++) {
+    for (int s = 0; s < VR_SWEEP_COUNT; s++) {
+        const char *name = vr_sweep_name((enum vr_sweep)s);
         int64_t count = 0;
 
-        r = sweep_rows(w, (enum vr_sweep)s, now, &count, err);
+        r = sweep_rows(w, (enum vr_sweep)s, now, &count, &why);
         if (r < 0)
-            r = vr_fail_in(err, r, "%s", vr_sweep_name((enum vr_sweep)s));
-        add_count(&told, count, vr_sweep_name((enum vr_sweep)s));
+            r = vr_fail_in(&why, r, "%s", name);
+        note_failure(w, r, &why, &first, err);
+        add_count(&told, count, name);
     }
-    if (r == 0)
-        r = sweep_secrets(w, &secrets, err);
+    r = sweep_secrets(w, &secrets, &why);
+    note_failure(w, r, &why, &first, err);
     add_count(&told, secrets, "secret values");
     if (told.len)
         tell(w, "old rows cleaned up", vr_buf_text(&told), now);
-    if (r == 0)
+    if (first == 0)
         *out_told = vr_strdup(told.len ? vr_buf_text(&told) : "nothing to delete");
-    return r;
+    return first;
 }
 
 /* ------------------------------------------------------------------ the plan */

@@ -47,7 +47,10 @@ VR_MUST_USE
 int vr_retention_builds(const struct vr_retention_work *work, struct vr_wall now, char **out_told,
                         struct vr_err *err);
 
-/** Delete rows that are past keeping. As above. */
+/**
+ * Delete rows that are past keeping. As above. An error in one kind of them is logged, and the
+ * others are gone on with; the first is returned.
+ */
 VR_MUST_USE
 int vr_retention_rows(const struct vr_retention_work *work, struct vr_wall now, char **out_told,
                       struct vr_err *err);

@@ -607,6 +607,26 @@ TEST(retention__sessions_tokens_log_versions_jobs_and_keys__each_by_its_limit)
     CHECK(number(&r, "SELECT count(*) FROM idempotency_keys") == 1);
 }
 
+TEST(retention__a_kind_of_rows_that_fails__does_not_stop_the_others)
+{
+    RIG(r);
+    vr_auto_free char *told = NULL;
+    struct vr_err err = VR_ERR_NULL;
+
+    CHECK(rig_init(&r, 0));
+    CHECK(run_sql(&r, "INSERT INTO users (id, username, password, is_active, joined_us) VALUES"
+                      " (1, 'ann', 'x', 1, 1);"
+                      "INSERT INTO tokens (user_id, name, token_sha256, created_us, expires_us)"
+                      " VALUES (1, 'old', 'a', 1, 1);"
+                      "INSERT INTO log_entries (type, time_us, message) VALUES ('a', 1, 'old');"
+                      "DROP TABLE testresults;"));
+    CHECK(vr_retention_rows(&r.work, (struct vr_wall){NOW_US}, &told, &err) < 0);
+    CHECK(strstr(err.msg, "test results") != NULL && !told);
+    CHECK(number(&r, "SELECT count(*) FROM tokens") == 0);
+    CHECK(number(&r, "SELECT count(*) FROM log_entries") == 0);
+    CHECK(number(&r, "SELECT count(*) FROM events WHERE title = 'old rows cleaned up'") == 1);
+}
+
 TEST(retention__logs_of_expired_builds__go_piece_by_piece)
 {
     RIG(r);
