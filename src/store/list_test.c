@@ -122,6 +122,35 @@ TEST(vr_store_object__swarm__has_the_contracts_shape)
     CHECK(json_is_false(json_object_get(proc, "stale")));
 }
 
+/* Names and ids over several chunks, in the order of the keys, some twice, some of nothing. */
+TEST(vr_store_set__many_keys__are_the_objects_in_their_order)
+{
+    enum { KEYS = 250 };
+    static const enum vr_resource resources[] = {VR_RES_APPS, VR_RES_SWARMS};
+    FIXTURE(f);
+
+    CHECK(fixture_init(&f));
+    for (size_t k = 0; k < VR_COUNT(resources); k++) {
+        bool by_name = resources[k] == VR_RES_APPS;
+        vr_auto_free char *id = vr_strf("%lld", (long long)f.swarm);
+        vr_auto_free char *object = NULL;
+        vr_auto_free char *twice = NULL;
+        vr_auto_buf struct vr_buf text = VR_BUF(1 << 20);
+        const char *good = by_name ? "hello" : id, *keys[KEYS];
+        bool missing[KEYS];
+
+        for (size_t i = 0; i < KEYS; i++)
+            keys[i] = i % 200 == 7 ? good : i % 2 ? "99999" : "none";
+        CHECK(vr_store_set(f.tx, &(struct vr_object_spec){.resource = resources[k], .now = NOW},
+                           keys, KEYS, &text, missing, NULL) == 0);
+        for (size_t i = 0; i < KEYS; i++)
+            CHECK(missing[i] == (i % 200 != 7));
+        CHECK(vr_store_object(f.tx, resources[k], good, NULL, NOW, &object, NULL) == 0);
+        twice = vr_strf("%s,%s", object, object);
+        CHECK_STR(vr_buf_text(&text), twice);
+    }
+}
+
 TEST(vr_store_object__unknown__is_not_found)
 {
     FIXTURE(f);

@@ -368,6 +368,175 @@ int vr_store_object(struct vr_tx *tx, enum vr_resource resource, const char *key
         out, err);
 }
 
+/* ------------------------------------------------------------------ sets */
+
+#define SET_CHUNK 100 /* keys of one query */
+_Static_assert(SET_CHUNK < VR_DB_PARAMS_MAX, "the owner is one more");
+
+struct member {
+    int64_t id;
+    char *key;
+    struct vr_str text; /* borrowed from all that was rendered */
+};
+
+struct members {
+    struct member *v; /* at most one a key */
+    size_t n;
+};
+
+static void members_fini(struct members *m)
+{
+    for (size_t i = 0; i < m->n; i++)
+        free(m->v[i].key);
+    free(m->v);
+}
+
+/* The ids of the objects of some keys. */
+static int find_members(struct vr_tx *tx, const struct vr_object_spec *spec,
+                        const char *const *keys, size_t n, struct members *out, struct vr_err *err)
+{
+    const struct vr_shape *shape = vr_shape_of(spec->resource);
+    const char *key = shape->key ? shape->key : shape->id;
+    vr_auto_buf struct vr_buf sql = VR_BUF(1 << 14);
+    VR_OWNED(vr_db_rows_free) struct vr_db_rows *rows = NULL;
+    struct vr_db_value values[SET_CHUNK + 1];
+    size_t count = 0;
+    int r;
+
+    vr_buf_addf(&sql, "SELECT DISTINCT %s, CAST(%s AS TEXT) FROM %s WHERE %s IN (", shape->id, key,
+                shape->from, key);
+    for (size_t i = 0; i < n; i++) {
+        if (find_key(shape, keys[i], &values[count]) < 0)
+            continue;
+        count++;
+        vr_buf_addf(&sql, "%s$%zu", count > 1 ? ", " : "", count);
+    }
+    vr_buf_addc(&sql, ')');
+    if (!count)
+        return 0;
+    if (is_restricted(spec->resource, spec->viewer)) {
+        values[count++] = VR_I(spec->viewer->user_id);
+        vr_buf_addf(&sql, " AND %s = $%zu", shape->owner, count);
+    }
+    r = vr_db_query_values(tx->db, &rows, err, vr_buf_text(&sql), values, count);
+    while (r >= 0 && (r = vr_db_next(rows, err)) > 0)
+        out->v[out->n++] = (struct member){.id = vr_db_i64(rows, 0),
+                                           .key = vr_strdup(vr_row_or(vr_db_text(rows, 1), ""))};
+    return r;
+}
+
+static int compare_ids(const void *a, const void *b)
+{
+    const struct member *x = a, *y = b;
+
+    return (x->id > y->id) - (x->id < y->id);
+}
+
+/* Behind the object that begins here: text made by ourselves, so it is whole. */
+static const char *end_of_object(const char *p)
+{
+    bool quoted = false;
+
+    for (int depth = 0; *p; p++) {
+        if (quoted && *p == '\\')
+            p++;
+        else if (*p == '"')
+            quoted = !quoted;
+        else if (!quoted && *p == '{')
+            depth++;
+        else if (!quoted && *p == '}' && --depth == 0)
+            return p + 1;
+    }
+    return p;
+}
+
+/* The objects of all members, in the order of ids; each one's text is found in it. */
+static int render_members(struct vr_tx *tx, const struct vr_object_spec *spec, struct members *m,
+                          struct vr_buf *text, struct vr_err *err)
+{
+    const struct vr_shape *shape = vr_shape_of(spec->resource);
+    vr_auto_free int64_t *ids = vr_alloc_array(m->n + 1, sizeof(*ids));
+    vr_auto_free char *ids_text = NULL;
+    vr_auto_free char *where = vr_strf("%s IN @IDS($1)@", shape->id);
+    struct vr_db_value value;
+    const char *at;
+    int r;
+
+    qsort(m->v, m->n, sizeof(*m->v), compare_ids);
+    for (size_t i = 0; i < m->n; i++)
+        ids[i] = m->v[i].id;
+    ids_text = vr_row_ids_text(ids, m->n);
+    value = VR_T(ids_text);
+    r = vr_shape_render(tx,
+                        &(struct vr_shape_query){.shape = shape,
+                                                 .fields = vr_shape_fields(shape, spec->fields),
+                                                 .where = where,
+                                                 .order = shape->id,
+                                                 .tail = "",
+                                                 .values = &value,
+                                                 .count = 1,
+                                                 .now = spec->now,
+                                                 .viewer = spec->viewer},
+                        text, err);
+    if (r < 0)
+        return r;
+    if (text->over)
+        return vr_fail(err, VR_LIMIT, "the set is larger than %u bytes", VR_LIST_BYTES);
+    at = m->n ? vr_buf_text(text) : "";
+    for (size_t i = 0; i < m->n; i++) {
+        const char *end = end_of_object(at), *next = end + (*end == ',');
+
+        m->v[i].text = (struct vr_str){at, (size_t)(end - at)};
+        while (i + 1 < m->n && m->v[i + 1].id == m->v[i].id) { /* asked for twice */
+            m->v[i + 1].text = m->v[i].text;
+            i++;
+        }
+        at = next;
+    }
+    return 0;
+}
+
+static const struct member *find_member(const struct vr_shape *shape, const struct members *m,
+                                        const char *key)
+{
+    struct vr_db_value wanted;
+
+    if (find_key(shape, key, &wanted) < 0)
+        return NULL;
+    for (size_t i = 0; i < m->n; i++)
+        if (shape->key_is_text ? vr_streq(m->v[i].key, key) : m->v[i].id == wanted.i)
+            return &m->v[i];
+    return NULL;
+}
+
+int vr_store_set(struct vr_tx *tx, const struct vr_object_spec *spec, const char *const *keys,
+                 size_t n, struct vr_buf *out, bool *out_missing, struct vr_err *err)
+{
+    __attribute__((cleanup(members_fini))) struct members members = {
+        .v = vr_alloc_array(n + 1, sizeof(*members.v))};
+    vr_auto_buf struct vr_buf text = VR_BUF(VR_LIST_BYTES);
+    bool is_first = true;
+    int r = 0;
+
+    for (size_t i = 0, step; i < n && r == 0; i += step) {
+        step = n - i < SET_CHUNK ? n - i : SET_CHUNK;
+        r = find_members(tx, spec, keys + i, step, &members, err);
+    }
+    if (r == 0)
+        r = render_members(tx, spec, &members, &text, err);
+    for (size_t i = 0; i < n && r == 0; i++) {
+        const struct member *m = find_member(vr_shape_of(spec->resource), &members, keys[i]);
+
+        out_missing[i] = !m;
+        if (!m)
+            continue;
+        vr_buf_addf(out, "%s", is_first ? "" : ",");
+        vr_buf_add_n(out, m->text.p, m->text.n);
+        is_first = false;
+    }
+    return r;
+}
+
 int vr_store_procs_json(struct vr_tx *tx, int64_t swarm_id, int64_t host_id,
                         const struct vr_viewer *viewer, struct vr_wall now, char **out,
                         struct vr_err *err)

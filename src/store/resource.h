@@ -112,6 +112,16 @@ VR_MUST_USE
 int vr_store_show(struct vr_tx *tx, const struct vr_object_spec *spec, char **out,
                   struct vr_err *err);
 
+/**
+ * Append some objects, separated by commas, in the order of their keys: one query for each 100
+ * keys, and those of one page.
+ * @spec         without its key
+ * @out_missing  n of them; true: there is no object of this key
+ */
+VR_MUST_USE
+int vr_store_set(struct vr_tx *tx, const struct vr_object_spec *spec, const char *const *keys,
+                 size_t n, struct vr_buf *out, bool *out_missing, struct vr_err *err);
+
 /** `[{…},…]` of the procs of one swarm, or host (the other 0), in the order of their ids. Given. */
 VR_MUST_USE
 int vr_store_procs_json(struct vr_tx *tx, int64_t swarm_id, int64_t host_id,

@@ -180,21 +180,6 @@ static int detail(struct vr_call *call, struct vr_err *err)
     return 0;
 }
 
-static int add_member(struct vr_tx *tx, const struct vr_object_spec *spec, struct vr_buf *found,
-                      json_t *missing, struct vr_err *err)
-{
-    vr_auto_free char *text = NULL;
-    int r = vr_store_show(tx, spec, &text, err);
-
-    if (r == -VR_NOT_FOUND) {
-        vr_json_push(missing, vr_json_text(spec->key, strlen(spec->key)));
-        return 0;
-    }
-    if (r == 0)
-        vr_buf_addf(found, "%s%s", found->len ? "," : "", text);
-    return r;
-}
-
 /* Some objects by their keys, separated by `;`. */
 static int set(struct vr_call *call, struct vr_err *err)
 {
@@ -202,29 +187,34 @@ static int set(struct vr_call *call, struct vr_err *err)
     vr_auto_buf struct vr_buf found = VR_BUF(VR_LIST_BYTES);
     vr_auto_json json_t *missing = json_array();
     vr_auto_free char *missing_text = NULL;
+    vr_auto_free char *text = vr_strdup(call->args[0]);
     vr_auto_view struct vr_view view;
     struct vr_object_spec spec = {
         .resource = resource_of(call), .viewer = &view.viewer, .now = call->now};
-    const char *keys = call->args[0];
-    int count = 0;
-    int r = vr_store_begin(call->server->store, VR_DB_READ, &tx, err);
+    const char *keys[SET_MAX];
+    bool is_missing[SET_MAX] = {false};
+    char *rest = text;
+    size_t n = 0;
+    int r;
 
     vr_view_init(&view, &call->who, spec.resource);
-    while (r == 0 && *keys) {
-        size_t n = strcspn(keys, ";");
-        vr_auto_free char *key = vr_strndup(keys, n);
-
-        spec.key = key;
-        if (++count > SET_MAX)
+    for (const char *key; (key = strsep(&rest, ";"));) {
+        if (!*key)
+            continue;
+        if (n == SET_MAX)
             return vr_fail(err, VR_INVALID, "a set has at most %d keys", SET_MAX);
-        if (n)
-            r = add_member(tx, &spec, &found, missing, err);
-        keys += n + (keys[n] == ';');
+        keys[n++] = key;
     }
+    r = vr_store_begin(call->server->store, VR_DB_READ, &tx, err);
+    if (r == 0)
+        r = vr_store_set(tx, &spec, keys, n, &found, is_missing, err);
     if (r < 0)
         return r;
     if (found.over)
         return vr_fail(err, VR_LIMIT, "the set is larger than %u bytes", VR_LIST_BYTES);
+    for (size_t i = 0; i < n; i++)
+        if (is_missing[i])
+            vr_json_push(missing, vr_json_text(keys[i], strlen(keys[i])));
     missing_text = vr_json_dump(missing);
     if (json_array_size(missing))
         vr_reply_text(
