@@ -304,7 +304,7 @@ static int search(struct scene *s, const char *query, const char *posted, char *
 TEST(proc_log__search__is_answered_by_the_host)
 {
     SCENE(s);
-    vr_auto_free char *found = NULL, *old = NULL, *path = NULL;
+    vr_auto_free char *old = NULL, *path = NULL;
     struct asker a = {.s = &s, .query = "?search=x%5B1&regex=1&before=500&limit=7"};
     vr_auto_json json_t *stream = NULL;
 

@@ -60,7 +60,6 @@ TEST(schedules__list__every_task_with_its_schedule_and_next_run)
 TEST(schedules__run__is_for_admins_audited_and_of_known_tasks)
 {
     RIG(r);
-    vr_auto_json json_t *doc = NULL;
 
     CHECK(start(&r));
     CHECK(post(&r, "/api/v1/schedules/builds/run/", "dan", "{}") == 403);

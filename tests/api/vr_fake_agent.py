@@ -5,6 +5,7 @@ import threading
 
 from vr_client import Client
 
+HELD = "held"  # a tag whose jobs never end
 SLUG = b"hsqs: a slug that nobody mounts"
 PROCFILE = {"web": "run web", "worker": "run worker"}
 DESIRED_SECS = 1
@@ -56,7 +57,7 @@ class FakeAgent:
                 line = f"2026-01-31T12:00:00.000000Z out proc {stream['proc']} says hello\n"
                 self.call("POST", f"/agent/v1/streams/{stream['id']}?end=1", raw=line.encode())
             procs = [self.proc(p) for p in state["procs"]] if self.works else []
-            jobs = [self.job(j) for j in state["jobs"]] if self.works else []
+            jobs = [self.job(j) for j in state["jobs"] if j["spec"]["tag"] != HELD] if self.works else []
             pools = [self.pool(b["name"], p) for b in state["balancers"] for p in b["pools"]]
             self.report(procs, jobs, pools)
 

@@ -16,7 +16,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."
 # pylint: disable=wrong-import-position
 import vr_leaks  # noqa: E402
 from vr_client import Client  # noqa: E402
-from vr_fake_agent import FakeAgent  # noqa: E402
+from vr_fake_agent import HELD, FakeAgent  # noqa: E402
 from vr_wait import wait_for  # noqa: E402
 
 SOURCE = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
@@ -231,8 +231,8 @@ class World:
         return self.api.create("/api/v1/tokens/", {"name": self.name("token")})
 
     def new_rollout(self):
-        """One that is under way and stays so: its squad has no host."""
-        swarm = self.new_swarm(squad=self.new_squad(), size=1)
+        """One that is under way and stays so: nobody finds out what its tag is."""
+        swarm = self.new_swarm(version=HELD, size=1)
         return "/api/v1/rollouts/" + self.api.must("POST", f"{swarm}swarm/").json["swarm_id"] + "/"
 
     def cancelled_rollout(self):

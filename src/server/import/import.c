@@ -26,7 +26,8 @@
 
 /* ------------------------------------------------------------------ the report */
 
-static void add_sentence(struct vr_importer *im, json_t *list, const char *fmt, va_list args)
+static VR_PRINTF(3, 0) void add_sentence(struct vr_importer *im, json_t *list, const char *fmt,
+                                         va_list args)
 {
     char text[SENTENCE_BYTES];
 
