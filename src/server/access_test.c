@@ -195,6 +195,39 @@ TEST(grants__go_with_their_app_and_their_user)
     CHECK(send_as(&r, "ann", "DELETE", "/api/v1/user/2/", NULL) == 204);
 }
 
+static int make_build(struct rig *r, const char *user, const char *token)
+{
+    const char *headers[] = {"Content-Type: application/json", "Idempotency-Key: k1", NULL};
+
+    return rig_call(r,
+                    (struct vr_http_call){.method = "POST",
+                                          .user = user,
+                                          .password = RIG_PASSWORD,
+                                          .bearer = token,
+                                          .headers = headers,
+                                          .body = "{\"app\": \"/api/v1/apps/shop/\","
+                                                  " \"tag\": \"v1\"}"},
+                    "/api/v1/builds/");
+}
+
+TEST(idempotency__an_answer_kept__is_not_for_who_may_less_now)
+{
+    vr_auto_free char *token = NULL;
+    RIG(r);
+
+    CHECK(furnish(&r));
+    CHECK(send_as(&r, "ann", "PATCH", "/api/v1/user/2/", "{\"grants\": [" SHOP ", " OTHER "]}") ==
+          202);
+    token = make_token(&r, "raj", "{\"name\": \"o\", \"app\": \"/api/v1/apps/other/\"}");
+    CHECK(token && make_build(&r, "raj", NULL) == 201);
+    CHECK(make_build(&r, "raj", NULL) == 201);
+    CHECK(make_build(&r, NULL, token) == 409);
+    CHECK(rig_says(&r, "with other rights") && !strstr(r.last.body, "v1"));
+    CHECK(send_as(&r, "ann", "PATCH", "/api/v1/user/2/", "{\"grants\": [" OTHER "]}") == 202);
+    CHECK(make_build(&r, "raj", NULL) == 409);
+    CHECK(rig_says(&r, "with other rights") && !strstr(r.last.body, "v1"));
+}
+
 /* ------------------------------------------------------------------ users */
 
 TEST(user__as_others_see_them__is_a_name_and_a_role)

@@ -27,6 +27,16 @@ static const char *key_of(const struct vr_write *w)
     return vr_http_req_header(w->call->req, "idempotency-key");
 }
 
+/* What the asker may: an answer is only for who could still get it by asking now. */
+static void hash_rights(struct vr_hash *hash, const struct vr_who *who)
+{
+    const char *role = vr_role_name(who->role);
+
+    vr_hash_add(hash, role, strlen(role) + 1);
+    vr_hash_add(hash, who->is_capped ? "1" : "0", 1);
+    vr_hash_add(hash, who->apps, who->app_count * sizeof(*who->apps));
+}
+
 static void hash_request(struct vr_write *w)
 {
     VR_OWNED(vr_hash_free) struct vr_hash *hash = vr_hash_new(VR_HASH_SHA256);
@@ -40,6 +50,7 @@ static void hash_request(struct vr_write *w)
         vr_hash_add(hash, override, strlen(override) + 1);
     vr_hash_add(hash, path, strlen(path) + 1);
     vr_hash_add(hash, query, strlen(query) + 1);
+    hash_rights(hash, &w->call->who);
     vr_hash_add(hash, body.p, body.n);
     vr_hash_finish(hash, sha256);
     /* Keyed, since a body may hold a secret that could be guessed with the sum at hand. */
@@ -64,7 +75,9 @@ static int find_kept(struct vr_write *w, struct vr_err *err)
     if (r < 0)
         return r;
     if (!vr_streq(row.request_sha256, w->request_sum))
-        return vr_fail(err, VR_EXISTS, "Idempotency-Key '%s' was used for another request", key);
+        return vr_fail(err, VR_EXISTS,
+                       "Idempotency-Key '%s' was used for another request or with other rights",
+                       key);
     vr_write_answer(w, (int)row.status, *row.location ? vr_take(row.location) : NULL,
                     *row.body ? vr_take(row.body) : NULL);
     return 1;
