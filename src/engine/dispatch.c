@@ -151,6 +151,7 @@ static int make_wish(struct vr_tx *tx, const struct vr_swarm_row *swarm, json_t 
     if (r < 0)
         return r;
     vr_json_set(wish, "config_bytes", json_integer(bytes));
+    vr_json_set(wish, "app_id", json_integer(app.id));
     vr_json_set(wish, "app", json_string(app.name));
     vr_json_set(wish, "repo_url", json_string(app.resolved_url));
     vr_json_set(wish, "repo_type", json_string(app.repo_type));
@@ -274,6 +275,24 @@ static int freeze_current(struct vr_tx *tx, const struct vr_swarm_row *swarm,
     return r;
 }
 
+/*
+ * A swarm may have been moved to another app since. Who asks has the right to its app of now; what
+ * was frozen of another is not theirs to start.
+ */
+static int check_app(const struct vr_swarm_row *swarm, const struct vr_rollout_row *old,
+                     struct vr_err *err)
+{
+    vr_auto_json json_t *wish = parsed(old->wish_json);
+    const json_t *id = json_object_get(wish, "app_id"); /* the name may have changed */
+    const char *name = json_string_value(json_object_get(wish, "app"));
+
+    if (id ? json_integer_value(id) == swarm->app_id : vr_streq(name, swarm->app_name))
+        return 0;
+    return vr_fail(err, VR_EXISTS,
+                   "rollout '%.8s' was of app '%s', and its swarm is of app '%s' now: dispatch it",
+                   old->id, name ? name : "unknown", swarm->app_name);
+}
+
 static bool has_file(struct vr_tx *tx, int64_t build_id)
 {
     VR_ROW(build) build = {0};
@@ -344,7 +363,8 @@ static int freeze_rollback(struct vr_tx *tx, const struct vr_dispatch_spec *spec
         if (spec->release_id ? candidate->release_id != spec->release_id
                              : candidate->release_id == current)
             continue;
-        return go_back_to(tx, candidate, row, err);
+        r = check_app(swarm, candidate, err);
+        return r < 0 ? r : go_back_to(tx, candidate, row, err);
     }
     if (spec->release_id)
         return vr_fail(err, VR_NOT_FOUND, "release %" PRId64 " never served in swarm '%s-%s-%s'",
@@ -468,6 +488,8 @@ int vr_dispatch_retry(struct vr_tx *tx, const char *rollout_id, int64_t user_id,
         r = check_retry(&old, err);
     if (r == 0)
         r = vr_store_swarm_find_id(tx, old.swarm_id, &swarm, err);
+    if (r == 0)
+        r = check_app(&swarm, &old, err);
     if (r == 0)
         r = take_pool(tx, &swarm, &row.pool_id, err);
     spec.swarm_id = old.swarm_id;

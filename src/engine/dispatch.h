@@ -24,7 +24,7 @@ struct vr_dispatch_spec {
  *
  * Returns -VR_INVALID (no tag to dispatch, size and policy out of range), -VR_NOT_FOUND (nothing to
  * roll back to, nothing runs that could be restarted), -VR_EXISTS (the pool belongs to another
- * swarm).
+ * swarm; the release to go back to is of the app that the swarm had before it was moved).
  */
 VR_MUST_USE
 int vr_dispatch(struct vr_tx *tx, const struct vr_dispatch_spec *spec, char **out_id,
@@ -35,8 +35,8 @@ int vr_dispatch(struct vr_tx *tx, const struct vr_dispatch_spec *spec, char **ou
  * commit if that was resolved. What was built or released is looked up again.
  * @out_id  given
  *
- * Returns -VR_NOT_FOUND, -VR_EXISTS (it has not ended, or the platform made it), and the codes of
- * vr_dispatch().
+ * Returns -VR_NOT_FOUND, -VR_EXISTS (it has not ended, the platform made it, or it was of another
+ * app than the swarm is now), and the codes of vr_dispatch().
  */
 VR_MUST_USE
 int vr_dispatch_retry(struct vr_tx *tx, const char *rollout_id, int64_t user_id, struct vr_wall now,

@@ -300,6 +300,49 @@ TEST(retry__of_a_rollout_whose_build_expired__builds_it_again_or_is_refused)
     CHECK(strstr(retried.warnings_json, "is built again") != NULL);
 }
 
+/* Move the swarm to another app of the same repository. */
+static bool move_swarm(struct world *w, const char *app_name)
+{
+    VR_ROW(swarm) swarm = {0};
+    struct vr_app_row app = {.name = (char *)app_name,
+                             .repo_url = (char *)"https://example.com/hello.git",
+                             .repo_type = (char *)"git"};
+
+    if (vr_store_swarm_find_id(w->tx, w->swarm, &swarm, &w->err) < 0 ||
+        vr_store_app_insert(w->tx, &app, &swarm.app_id, &w->err) < 0)
+        return false;
+    return vr_store_swarm_update(w->tx, &swarm, &w->err) == 0;
+}
+
+TEST(rollout__of_the_app_that_a_swarm_was_moved_from__is_neither_gone_back_to_nor_retried)
+{
+    WORLD(w);
+    VR_ROW(rollout) first = {0};
+    VR_ROW(rollout) second = {0};
+    VR_ROW(rollout) failed = {0};
+    VR_ROW(rollout) moved = {0};
+    vr_auto_free char *id = NULL;
+
+    CHECK(world_init(&w));
+    CHECK(world_roll(&w, VR_DISPATCH, 20, &first));
+    CHECK(world_change(&w, "v2", 2));
+    CHECK(world_roll(&w, VR_DISPATCH, 30, &second));
+    CHECK_STR(second.result, "done");
+    w.faults.resolve_code = "not_found";
+    w.faults.resolve_message = "no such tag";
+    CHECK(world_change(&w, "v3", 2) && world_roll(&w, VR_DISPATCH, 30, &failed));
+    CHECK_STR(failed.result, "failed");
+    w.faults.resolve_message = NULL;
+    CHECK(failed.build_id == 0 && move_swarm(&w, "other"));
+    CHECK(world_ask(&w, VR_ROLLBACK, 0, &id) == -VR_EXISTS);
+    CHECK(strstr(w.err.msg, "was of app 'hello', and its swarm is of app 'other' now") != NULL);
+    CHECK(world_ask(&w, VR_ROLLBACK, first.release_id, &id) == -VR_EXISTS);
+    CHECK(vr_dispatch_retry(w.tx, first.id, 0, w.now, &id, &w.err) == -VR_EXISTS);
+    CHECK(vr_dispatch_retry(w.tx, failed.id, 0, w.now, &id, &w.err) == -VR_EXISTS);
+    CHECK(!id && world_change(&w, "v1", 2) && world_roll(&w, VR_DISPATCH, 30, &moved));
+    CHECK_STR(moved.result, "done");
+}
+
 TEST(rollout__a_tag_whose_build_expired__is_built_anew_and_runs)
 {
     WORLD(w);
