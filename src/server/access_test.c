@@ -461,6 +461,31 @@ TEST(token__its_name_and_end__are_changed)
     CHECK(send_by(&r, token, "GET", "/api/v1/whoami/", NULL) == 200);
 }
 
+TEST(token__with_an_end__makes_none_that_outlives_it)
+{
+    static const char *const bad[] = {
+        "{\"name\": \"b\", \"expires\": \"2099-01-01T00:00:01Z\"}",
+        "{\"name\": \"b\", \"expires\": null}",
+        "{\"name\": \"b\"}",
+    };
+    vr_auto_free char *token = NULL;
+    RIG(r);
+
+    CHECK(furnish(&r));
+    token = make_token(&r, "raj", "{\"name\": \"a\", \"expires\": \"2099-01-01T00:00:00Z\"}");
+    CHECK(token != NULL);
+    for (size_t i = 0; i < VR_COUNT(bad); i++) {
+        CHECK(send_by(&r, token, "POST", "/api/v1/tokens/", bad[i]) == 400);
+        CHECK(rig_says(&r, "the end of token a, which asks: 2099-01-01T00:00:00"));
+    }
+    CHECK(send_by(&r, token, "PATCH", "/api/v1/tokens/1/", bad[0]) == 400);
+    CHECK(send_by(&r, token, "PATCH", "/api/v1/tokens/1/", bad[1]) == 400);
+    CHECK(send_by(&r, token, "PATCH", "/api/v1/tokens/1/", bad[2]) == 202);
+    CHECK(send_by(&r, token, "POST", "/api/v1/tokens/",
+                  "{\"name\": \"c\", \"expires\": \"2099-01-01T00:00:00Z\"}") == 201);
+    CHECK(send_as(&r, "raj", "PATCH", "/api/v1/tokens/1/", "{\"expires\": null}") == 202);
+}
+
 TEST(token__in_the_query__is_nobody_where_the_route_does_not_say_so)
 {
     vr_auto_free char *token = NULL;

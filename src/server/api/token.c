@@ -42,12 +42,29 @@ static int read_name(struct vr_write *w, const char **out, struct vr_err *err)
     return r;
 }
 
+/* A token with an end gives none later, else whoever has it would have it for good. */
+static int check_own_end(struct vr_write *w, int64_t expires_us, struct vr_err *err)
+{
+    const struct vr_who *who = &w->call->who;
+    VR_ROW(token) own = {0};
+    char end[VR_WALL_TEXT_BYTES];
+    int r = who->token_id ? vr_store_token_find_id(w->tx, who->token_id, &own, err) : 0;
+
+    if (r < 0 || !own.expires_us || (expires_us && expires_us <= own.expires_us))
+        return r;
+    vr_wall_format((struct vr_wall){own.expires_us}, false, end);
+    return vr_fail(err, VR_INVALID, "field 'expires' is %s the end of %s, which asks: %s",
+                   expires_us ? "after" : "needed, at most", who->via, end);
+}
+
 static int read_expires(struct vr_write *w, int64_t *out, struct vr_err *err)
 {
     int r;
 
     w->field = "expires";
     r = read_expiry(w->call->body, w->call->now, out, err);
+    if (r == 0)
+        r = check_own_end(w, *out, err);
     if (r == 0)
         w->field = NULL;
     return r;
