@@ -47,3 +47,9 @@ void vr_remote_of(const struct vr_cidr_list *trusted, const struct vr_http_req *
     vr_remote_find(trusted, vr_http_req_remote(req), vr_http_req_header(req, "x-forwarded-for"),
                    out);
 }
+
+bool vr_remote_is_tls(const struct vr_cidr_list *trusted, const struct vr_http_req *req)
+{
+    return vr_cidr_has(trusted, vr_http_req_remote(req)) &&
+           vr_streq(vr_http_req_header(req, "x-forwarded-proto"), "https");
+}

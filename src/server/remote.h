@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Where a request comes from: its peer, or whom a trusted proxy speaks for. */
+/* Where a request comes from, and how: its peer, or whom a trusted proxy speaks for. */
 #ifndef VR_SERVER_REMOTE_H
 #define VR_SERVER_REMOTE_H
 
@@ -21,5 +21,8 @@ void vr_remote_of(const struct vr_cidr_list *trusted, const struct vr_http_req *
 /** The same of texts. @forwarded  NULL: the header was not sent */
 void vr_remote_find(const struct vr_cidr_list *trusted, const char *peer, const char *forwarded,
                     char out[VR_REMOTE_BYTES]);
+
+/** Whether a trusted proxy says that its client came by TLS (X-Forwarded-Proto). */
+bool vr_remote_is_tls(const struct vr_cidr_list *trusted, const struct vr_http_req *req);
 
 #endif

@@ -9,6 +9,7 @@
 #include "server/route.h"
 
 #include "core/clock.h"
+#include "server/remote.h"
 #include "server/session.h"
 
 #include <inttypes.h>
@@ -446,8 +447,9 @@ void vr_reply_json(struct vr_call *call, int status, json_t *value)
 
 bool vr_reply_is_tls(const struct vr_call *call)
 {
-    return call->server->config.tls_cert ||
-           vr_streq(vr_http_req_header(call->req, "x-forwarded-proto"), "https");
+    const struct vr_server *server = call->server;
+
+    return server->config.tls_cert || vr_remote_is_tls(&server->config.trusted, call->req);
 }
 
 char *vr_reply_url(struct vr_call *call, const char *path)

@@ -115,9 +115,21 @@ TEST(session__over_tls__its_cookies_are_secure)
     RIG(r);
 
     CHECK(rig_start(&r));
+    CHECK(vr_cidr_parse("127.0.0.0/8 ::1", &r.server.config.trusted, NULL) == 0);
     CHECK(send(&r, "POST", SESSION, headers, LOGIN) == 201);
     CHECK(sets_cookie(&r, VR_SESSION_COOKIE, "; Secure"));
     CHECK(sets_cookie(&r, VR_SESSION_CSRF, "; Secure"));
+}
+
+TEST(session__tls_of_whom_nobody_trusts__is_not_believed)
+{
+    const char *headers[] = {JSON, "X-Forwarded-Proto: https", NULL};
+    RIG(r);
+
+    CHECK(rig_start(&r));
+    CHECK(vr_cidr_parse("192.0.2.0/24", &r.server.config.trusted, NULL) == 0);
+    CHECK(send(&r, "POST", SESSION, headers, LOGIN) == 201);
+    CHECK(!sets_cookie(&r, VR_SESSION_COOKIE, "; Secure"));
 }
 
 TEST(session__a_log_out__ends_it_on_the_server)
