@@ -61,6 +61,7 @@ static int add_ended(struct fixture *f, const char *id, int64_t release, const c
     struct vr_rollout_row row = {.id = (char *)id,
                                  .swarm_id = f->swarm,
                                  .kind = (char *)"dispatch",
+                                 .wish_json = (char *)"{\"app\":\"hello\"}",
                                  .state = (char *)"active",
                                  .tag = (char *)"v1",
                                  .commit_id = (char *)"c0ffee",
@@ -71,7 +72,6 @@ static int add_ended(struct fixture *f, const char *id, int64_t release, const c
                                  .size = 2,
                                  .squad_id = f->squad,
                                  .policy_json = (char *)"{}",
-                                 .wish_json = (char *)"{}",
                                  .resolve_json = (char *)"{}",
                                  .created_us = NOW.us};
     int r = vr_store_rollout_insert(f->tx, &row, NULL, NULL);
