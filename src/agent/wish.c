@@ -112,8 +112,12 @@ int vr_wish_bundle_complete(struct vr_wish_bundle *b, const struct vr_agent *age
                               .lookup = look_up,
                               .arg = agent->config.environment};
     uid_t owner = b->spec.userns ? (uid_t)agent->config.userns_base : 0;
-    int r = vr_skeleton_prepare(agent->skeleton, owner, &b->skeleton, err);
+    const char *why = vr_wish_text(wish, "not_startable");
+    int r;
 
+    if (*why)
+        return vr_fail(err, VR_INVALID, "%s", why);
+    r = vr_skeleton_prepare(agent->skeleton, owner, &b->skeleton, err);
     if (r < 0)
         return r;
     r = vr_env_format(&env, &b->env, err);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Secrets through a rollout: what is frozen holds references, and only a host gets values. */
+#include "db/db.h"
 #include "engine/world.h"
 
 #include "store/host.h"
@@ -123,6 +124,37 @@ TEST(secret__deleted_by_hand__fails_the_rollout_with_its_name)
     CHECK(world_roll(&w, VR_DISPATCH, 20, &row));
     CHECK_STR(row.result, "failed");
     CHECK_STR(row.error_message, "the value of secret 'DB_PASSWORD' was deleted: set it again");
+}
+
+/* Behind the store's back: it deletes nothing that a release refers to. */
+static bool delete_secrets(struct world *w)
+{
+    vr_auto_free char *url = vr_strf("sqlite:%s/store.db", vr_tap_dir());
+    VR_OWNED(vr_db_free) struct vr_db *db = NULL;
+    VR_OWNED(vr_db_tx_free) struct vr_db_tx *tx = NULL;
+
+    if (vr_store_commit(w->tx, NULL, &w->err) < 0)
+        return false;
+    w->tx = vr_tx_free(w->tx);
+    if (vr_db_open(url, NULL, &db, &w->err) < 0 || vr_db_begin(db, VR_DB_WRITE, &tx, &w->err) < 0 ||
+        vr_db_exec(tx, NULL, &w->err, "DELETE FROM secrets") < 0 || vr_db_commit(tx, &w->err) < 0)
+        return false;
+    return vr_store_begin(w->store, VR_DB_WRITE, &w->tx, &w->err) == 0;
+}
+
+TEST(secret__gone_from_under_a_release__keeps_its_procs_from_starting_and_says_which)
+{
+    WORLD(w);
+    VR_ROW(rollout) row = {0};
+    int told = 0;
+
+    CHECK(world_init(&w) && set_secret(&w, VALUE));
+    CHECK(world_roll(&w, VR_DISPATCH, 20, &row));
+    CHECK(!is_told(&w, 0, "not_startable") && !is_told(&w, 1, "not_startable"));
+    CHECK(delete_secrets(&w));
+    for (int i = 0; i < WORLD_HOSTS; i++)
+        told += is_told(&w, i, "\"not_startable\":\"the value of secret 'DB_PASSWORD' was deleted");
+    CHECK(told == 2);
 }
 
 TEST(secret__an_ingredients__is_masked_in_what_is_merged)

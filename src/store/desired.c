@@ -14,6 +14,7 @@
 
 #define DESIRED_BYTES  (8u << 20) /* as the agent accepts */
 #define BLOBS_KEEP_MAX 2000
+#define MISSING_BYTES  1024 /* of the sentence that names a missing secret */
 
 static void add_member(struct vr_buf *out, const char *name)
 {
@@ -133,11 +134,11 @@ static int load_secrets(struct vr_tx *tx, int64_t host_id, struct vr_secrets **o
 
 /* A document of a release with the plain values; most have none and are written as they are. */
 static void add_dict(struct vr_buf *out, const char *name, struct vr_db_rows *rows, int column,
-                     const struct vr_secrets *secrets)
+                     const struct vr_secrets *secrets, struct vr_buf *missing)
 {
     vr_auto_json json_t *dict = NULL;
     vr_auto_json json_t *plain = NULL;
-    const char *text = vr_db_text(rows, column);
+    const char *text = vr_db_text(rows, column), *key;
     char *written;
 
     if (!text || !strstr(text, "\"" VR_SECRET_KEY "\"")) {
@@ -145,6 +146,9 @@ static void add_dict(struct vr_buf *out, const char *name, struct vr_db_rows *ro
         return;
     }
     dict = parse_dict(vr_str(text));
+    key = vr_secrets_missing(secrets, dict);
+    if (key && !missing->len)
+        vr_buf_addf(missing, "the value of secret '%s' was deleted: set it again", key);
     plain = vr_secrets_resolve(secrets, dict);
     written = vr_json_dump_sorted(plain);
     add_member(out, name);
@@ -169,6 +173,8 @@ static void add_proc(struct vr_buf *out, struct vr_db_rows *rows, const struct v
     static const char *const names[] = {"desired",     "name",      "app", "version",
                                         "config_name", "proc_name", "hash"};
 
+    vr_auto_buf struct vr_buf missing = VR_BUF(MISSING_BYTES);
+
     vr_buf_addc(out, '{');
     add_int(out, "id", vr_db_i64(rows, 0));
     add_int(out, "epoch", vr_db_i64(rows, 1));
@@ -184,8 +190,12 @@ static void add_proc(struct vr_buf *out, struct vr_db_rows *rows, const struct v
     add_int(out, "bytes", vr_db_i64(rows, 15));
     vr_buf_add(out, "},\"image\":null");
     add_text(out, "cmd", rows, 16);
-    add_dict(out, "env", rows, 17, secrets);
-    add_dict(out, "settings", rows, 18, secrets);
+    add_dict(out, "env", rows, 17, secrets, &missing);
+    add_dict(out, "settings", rows, 18, secrets, &missing);
+    if (missing.len) { /* the others of the host go on; this one must not start without it */
+        add_member(out, "not_startable");
+        vr_shape_quote(out, vr_str(vr_buf_text(&missing)));
+    }
     add_env_expand(out, vr_db_str(rows, 19));
     add_text(out, "run_as", rows, 20);
     add_bytes(out, "mem_limit", vr_db_text(rows, 21));

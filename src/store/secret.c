@@ -233,6 +233,17 @@ json_t *vr_secrets_resolve(const struct vr_secrets *secrets, const json_t *dict)
     return vr_secret_replace(dict, plain_text, (void *)secrets, NULL);
 }
 
+const char *vr_secrets_missing(const struct vr_secrets *secrets, const json_t *dict)
+{
+    const char *key;
+    json_t *value;
+
+    json_object_foreach ((json_t *)dict, key, value)
+        if (vr_secret_id(value) && !find(secrets, vr_secret_id(value)))
+            return key;
+    return NULL;
+}
+
 int vr_store_secret_bytes(struct vr_tx *tx, json_t *const *dicts, size_t count, int64_t *out,
                           struct vr_err *err)
 {

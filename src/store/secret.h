@@ -59,9 +59,13 @@ VR_DEFINE_OWNED(struct vr_secrets, vr_secrets_free)
 
 /**
  * A copy of a dict with the plain values; only what is handed to a host may be made of it. A key
- * whose value was deleted is left out: its app misses it, and not the whole host its state. Given.
+ * whose value was deleted is left out; vr_secrets_missing() names it, and a host must not start
+ * anything without it. Given.
  */
 json_t *vr_secrets_resolve(const struct vr_secrets *secrets, const json_t *dict);
+
+/** A key of the dict whose value was deleted; NULL: none. Borrowed from it. */
+const char *vr_secrets_missing(const struct vr_secrets *secrets, const json_t *dict);
 
 /**
  * How long the dicts are as JSON with the plain values: what a host is sent of them.

@@ -120,6 +120,7 @@ TEST(secret_resolve__a_deleted_value__leaves_its_key_out_and_is_not_hashed)
     CHECK(vr_secrets_load(v.tx, &dict, 1, &secrets, &v.err) == 0);
     plain = vr_secrets_resolve(secrets, dict);
     CHECK(json_object_size(plain) == 1);
+    CHECK_STR(vr_secrets_missing(secrets, dict), "A");
     CHECK(vr_store_secret_hashed(v.tx, dict, &hashed, &v.err) == -VR_NOT_FOUND);
     CHECK_STR(v.err.msg, "the value of secret 'A' was deleted: set it again");
 }
