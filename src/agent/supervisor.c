@@ -289,17 +289,8 @@ static void tail_log(const struct call *call)
 
 /* ------------------------------------------------------------------ start and stop */
 
-static struct op *op_free(struct op *op)
+static void op_free(struct op *op)
 {
-    struct vr_supervisor *supervisor = op->supervisor;
-
-    for (struct op **at = &supervisor->ops; *at; at = &(*at)->next) {
-        if (*at == op) {
-            *at = op->next;
-            supervisor->op_count--;
-            break;
-        }
-    }
     if (op->transfer)
         vr_http_transfer_cancel(op->transfer);
     op->timer = vr_timer_free(op->timer);
@@ -310,7 +301,20 @@ static struct op *op_free(struct op *op)
     free(op->targets);
     free(op->remote);
     free(op);
-    return NULL;
+}
+
+static void op_end(struct op *op)
+{
+    struct vr_supervisor *supervisor = op->supervisor;
+
+    for (struct op **at = &supervisor->ops; *at; at = &(*at)->next) {
+        if (*at == op) {
+            *at = op->next;
+            supervisor->op_count--;
+            break;
+        }
+    }
+    op_free(op);
 }
 
 static json_t *list_of(const struct op *op)
@@ -341,7 +345,7 @@ static void op_answer(struct op *op)
                                first->text ? first->text : fault_name(first->fault));
     else
         text = vr_xmlrpc_response(value);
-    op_free(op);
+    op_end(op);
     done(user, text);
 }
 
@@ -640,8 +644,10 @@ struct vr_supervisor *vr_supervisor_free(struct vr_supervisor *supervisor)
 {
     if (!supervisor)
         return NULL;
-    while (supervisor->ops)
-        op_free(supervisor->ops);
+    for (struct op *op = supervisor->ops, *next; op; op = next) {
+        next = op->next;
+        op_free(op);
+    }
     free(supervisor);
     return NULL;
 }

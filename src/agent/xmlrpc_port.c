@@ -334,7 +334,7 @@ struct vr_xmlrpc_port *vr_xmlrpc_port_close(struct vr_xmlrpc_port *port)
         return NULL;
     port->supervisor = vr_supervisor_free(port->supervisor);
     while (port->tail_count)
-        tail_end(port->tails[0]);
+        tail_free(port->tails[--port->tail_count]);
     port->http = vr_http_server_stop(port->http);
     for (struct item *item = take_all(port), *next; item; item = next) {
         next = item->next;

@@ -20,6 +20,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#define RIG_BEAT_MS    300 /* of event streams: a reader that has enough ends with the next */
 #define RIG_PASSWORD   "correct horse"
 #define RIG_JOIN_TOKEN "join-me"
 
@@ -86,6 +87,7 @@ static inline bool rig_start(struct rig *r)
     vr_auto_free char *blobs = vr_strf("%s/blobs", vr_tap_dir());
     vr_auto_free char *keys = vr_strf("%s/secret-keys", vr_tap_dir());
     struct vr_http_server_spec spec = {.address = "127.0.0.1",
+                                       .beat_ms = RIG_BEAT_MS,
                                        .threads = 8,
                                        .begin = rig_begin,
                                        .handle = rig_handle,
