@@ -347,18 +347,20 @@ static int refuse_path(const struct vr_shape *shape, const char *key, size_t n, 
     for (;;) {
         const char *end = memmem(key + begin, n - begin, "__", 2);
         const struct vr_shape_filter *filter;
+        bool leads;
         int part;
 
         at = end ? (size_t)(end - key) : n;
         part = (int)(at - begin);
         filter = find_filter(shape, key, at);
-        if (!filter && !leads_on(shape, key, at))
+        leads = leads_on(shape, key, at);
+        if (!filter && !leads)
             return vr_fail(err, VR_INVALID, "The '%.*s' field does not allow filtering.", part,
                            key + begin);
         if (at == n)
             return vr_fail(err, VR_INVALID, "The '%.*s' field does not allow filtering.", (int)n,
                            key);
-        if (!leads_on(shape, key, at))
+        if (!leads)
             return vr_fail(err, VR_INVALID,
                            filter->type == VR_FILTER_ID
                                ? "Lookups are not allowed more than one level deep on the '%.*s'"
