@@ -190,21 +190,6 @@ static void get_process_info(const struct call *call)
         reply(call, vr_supervisor_info(&view, vr_wall_now()));
 }
 
-static void get_all_process_info(const struct call *call)
-{
-    const struct vr_procs *procs = call->supervisor->agent->procs;
-    struct vr_wall now = vr_wall_now();
-    json_t *list = json_array();
-
-    for (size_t i = 0; i < vr_procs_count(procs); i++) {
-        struct vr_proc_view view;
-
-        vr_proc_view(vr_procs_at(procs, i), &view);
-        json_array_append_new(list, vr_supervisor_info(&view, now));
-    }
-    reply(call, list);
-}
-
 static void get_velociraptor_info(const struct call *call)
 {
     struct vr_proc_view view;
@@ -230,7 +215,9 @@ static void get_proc_info(const struct call *call)
         reply(call, both(&view, vr_wall_now()));
 }
 
-static void get_all_procs_info(const struct call *call)
+typedef json_t *tell_fn(const struct vr_proc_view *view, struct vr_wall now);
+
+static void reply_all(const struct call *call, tell_fn *tell)
 {
     const struct vr_procs *procs = call->supervisor->agent->procs;
     struct vr_wall now = vr_wall_now();
@@ -240,9 +227,19 @@ static void get_all_procs_info(const struct call *call)
         struct vr_proc_view view;
 
         vr_proc_view(vr_procs_at(procs, i), &view);
-        json_array_append_new(list, both(&view, now));
+        json_array_append_new(list, tell(&view, now));
     }
     reply(call, list);
+}
+
+static void get_all_process_info(const struct call *call)
+{
+    reply_all(call, vr_supervisor_info);
+}
+
+static void get_all_procs_info(const struct call *call)
+{
+    reply_all(call, both);
 }
 
 /* ------------------------------------------------------------------ logs */
